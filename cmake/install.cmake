@@ -1,0 +1,20 @@
+# cmake --install, and find_package(troupe COMPONENTS core net) for whoever uses the result.
+
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/troupe)
+
+foreach(part core net)
+  install(TARGETS troupe_${part} EXPORT troupe-${part}
+    INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(DIRECTORY ${part}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT troupe-${part} NAMESPACE troupe:: FILE troupe-${part}.cmake
+    DESTINATION ${package_dir})
+endforeach()
+
+configure_package_config_file(cmake/troupeConfig.cmake.in troupeConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+# Before 1.0 every minor version may change the interface.
+write_basic_package_version_file(troupeConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/troupeConfig.cmake ${PROJECT_BINARY_DIR}/troupeConfigVersion.cmake
+  DESTINATION ${package_dir})
