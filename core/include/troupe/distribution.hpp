@@ -1,0 +1,47 @@
+#pragma once
+// The door between a system and what carries its messages to other nodes. For transports.
+
+#include <troupe/destination.hpp>
+#include <troupe/request.hpp>
+#include <troupe/seams.hpp>
+#include <troupe/signals.hpp>
+
+namespace troupe {
+
+namespace internal {
+class engine;
+}
+
+/// Carries what is sent to processes of other nodes: messages of every kind, told apart by
+/// `message::type().kind` and, for signals, by `message::get_if<internal::link_sent>()` and so on.
+class distribution {
+ public:
+  virtual ~distribution() = default;
+  /// Takes the message. `to` is a pid with a node index, or a name with a node. Any thread; must
+  /// not wait. Calls for one pair of processes come in the order in which they must arrive.
+  virtual void deliver(const destination& to, message what) noexcept = 0;
+  /// What to call the node of that index in reports.
+  [[nodiscard]] virtual std::string node_name(std::uint32_t node) const = 0;
+};
+
+namespace internal {
+
+/// Sets where messages for other nodes go; null: nowhere, they come back as `noconnection`. The
+/// engine keeps what was ever set until it ends, because a thread may be just handing it a message.
+void attach(engine& home, std::shared_ptr<distribution> carrier);
+/// Has idle workers wait in the poller. One at a time; `detach_poller` returns when no worker is in
+/// it any more.
+void attach_poller(engine& home, poller& what);
+void detach_poller(engine& home);
+/// Gives a message from another node to a process here, or says to the sender that there is none,
+/// as for a local send.
+void deliver(engine& home, const destination& to, message what) noexcept;
+/// What the senders of an undeliverable message are owed: a failed reply, a `down`, an exit signal.
+/// Nothing for plain messages.
+void bounce(engine& home, const destination& to, message what, const exit_reason& why) noexcept;
+/// Fills in who waits for a request that came from another node, as a blank message of kind request.
+void address_request(engine& home, message& request, pid reply_to, std::uint64_t ref,
+                     std::chrono::nanoseconds timeout);
+
+}  // namespace internal
+}  // namespace troupe

@@ -1,0 +1,350 @@
+#pragma once
+
+#include <troupe/pid.hpp>
+
+#include <boost/pfr/core.hpp>
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace troupe {
+
+class exit_reason;
+
+/// How a value is built, as far as a format (protobuf, text, JSON) must know.
+enum class shape : std::uint8_t {
+  boolean,
+  signed_integer,    // also enumerations; `size` tells the width
+  unsigned_integer,
+  real,
+  text,
+  bytes,
+  process,   // a pid: a format must say which node it means
+  reason,    // an exit_reason
+  record,    // an aggregate, pair, tuple or array: `parts` are its fields
+  sequence,  // a container: `parts[0]` is its element
+  optional,  // the same with at most one element
+  choice,    // a variant: `parts` are its alternatives
+  foreign,   // brings its own bytes, as classes made by protoc do
+  opaque,    // no format can see inside: the value can be sent on this node only
+};
+
+/// One type as a table: what every format needs and nothing of any format. The functions that a
+/// shape does not use are null. Tables are constants: one for each type in the program.
+struct type_info {
+  std::string_view name;
+  shape form = shape::opaque;
+  std::uint32_t size = 0;
+  std::uint32_t alignment = 0;
+  void (*construct)(void* storage) = nullptr;  // null if the type has no default constructor
+  void (*destroy)(void* object) noexcept = nullptr;
+
+  std::span<const type_info* const> parts;
+  void* (*part)(void* object, std::size_t index) = nullptr;  // record and choice
+  std::size_t (*count)(const void* object) = nullptr;  // elements; the active one of a choice
+  void (*each)(const void* object, void (*visit)(void* state, const void* element),
+               void* state) = nullptr;
+  void (*insert)(void* object, void* element) = nullptr;            // moves the element in
+  void (*select)(void* object, std::size_t alternative) = nullptr;  // choice
+  std::span<const std::byte> (*view)(const void* object) = nullptr;  // text and bytes
+  void (*assign)(void* object, std::span<const std::byte>) = nullptr;
+  std::string (*serialize)(const void* object) = nullptr;  // foreign
+  bool (*parse)(void* object, std::string_view bytes) = nullptr;
+};
+
+namespace internal {
+
+template <class T>
+consteval std::string_view raw_type_name() {
+  std::string_view text = __PRETTY_FUNCTION__;  // "... [T = play::add]" or "... [with T = ...; ...]"
+  text.remove_prefix(text.find("T = ") + 4);
+  return text.substr(0, text.find_first_of(";]"));
+}
+
+template <std::size_t Capacity>
+struct name_buffer {
+  char text[Capacity] = {};
+  std::size_t size = 0;
+};
+
+// The two compilers write unnamed namespaces in two ways; a name must be the same from both.
+template <class T>
+consteval auto clean_type_name() {
+  constexpr std::string_view raw = raw_type_name<T>();
+  name_buffer<raw.size() + 1> out;
+  constexpr std::string_view noise[] = {"(anonymous namespace)::", "{anonymous}::", "<unnamed>::",
+                                        "__cxx11::"};
+  for (std::size_t i = 0; i < raw.size();) {
+    std::size_t skip = 0;
+    for (std::string_view word : noise)
+      if (raw.substr(i, word.size()) == word) skip = word.size();
+    if (skip == 0) out.text[out.size++] = raw[i];
+    i += skip == 0 ? 1 : skip;
+  }
+  return out;
+}
+template <class T>
+inline constexpr auto cleaned_type_name = clean_type_name<T>();
+
+template <class T>
+concept names_itself = requires {
+  { T::type_name } -> std::convertible_to<std::string_view>;
+};
+// Classes made by protoc: known by what they can do, so that core need not know Protocol Buffers.
+template <class T>
+concept serializes_itself = requires(T t, const T c, std::string* out, const std::string& in) {
+  { c.SerializeToString(out) } -> std::same_as<bool>;
+  { t.ParseFromString(in) } -> std::same_as<bool>;
+};
+template <class T>
+concept container = !std::is_array_v<T> && requires(T t, const T c, typename T::value_type v) {
+  { c.size() } -> std::convertible_to<std::size_t>;
+  c.begin();
+  c.end();
+  t.insert(t.end(), std::move(v));
+};
+template <class T, template <class...> class Template>
+inline constexpr bool is_a = false;
+template <template <class...> class Template, class... Args>
+inline constexpr bool is_a<Template<Args...>, Template> = true;
+template <class T>
+inline constexpr bool is_std_array = false;
+template <class T, std::size_t N>
+inline constexpr bool is_std_array<std::array<T, N>> = true;
+template <class T>
+inline constexpr bool is_duration = false;
+template <class Rep, class Period>
+inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = std::is_integral_v<Rep>;
+template <class T>
+concept tuple_like = is_a<T, std::pair> || is_a<T, std::tuple> || is_std_array<T>;
+template <class T>
+concept byte_like = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
+
+template <class T>
+constexpr std::string_view type_name() {
+  if constexpr (names_itself<T>) {
+    return T::type_name;
+  } else if constexpr (std::same_as<T, bool>) {
+    return "bool";
+  } else if constexpr (std::same_as<T, std::string>) {
+    return "string";
+  } else if constexpr (std::is_integral_v<T>) {
+    constexpr std::string_view names[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
+                                              {"int8", "int16", "int32", "int64"}};
+    return names[std::is_signed_v<T>][std::bit_width(sizeof(T)) - 1];
+  } else {
+    return {cleaned_type_name<T>.text, cleaned_type_name<T>.size};
+  }
+}
+
+template <class T>
+constexpr type_info describe();
+
+}  // namespace internal
+
+/// The table of T.
+template <class T>
+inline constexpr type_info type_of = internal::describe<T>();
+
+namespace internal {
+
+template <class... Ts>
+inline constexpr std::array<const type_info*, sizeof...(Ts)> part_list = {&type_of<Ts>...};
+
+template <class T>
+auto& as(void* object) {
+  return *static_cast<T*>(object);
+}
+template <class T>
+const T& as(const void* object) {
+  return *static_cast<const T*>(object);
+}
+
+// A record's fields: PFR for aggregates, std::get for what is like a tuple.
+template <class T>
+struct fields_of {
+  static constexpr std::size_t count = boost::pfr::tuple_size_v<T>;
+  template <std::size_t I>
+  using type = boost::pfr::tuple_element_t<I, T>;
+  template <std::size_t I>
+  static void* at(void* object) {
+    return std::addressof(boost::pfr::get<I>(as<T>(object)));
+  }
+};
+template <tuple_like T>
+struct fields_of<T> {
+  static constexpr std::size_t count = std::tuple_size_v<T>;
+  template <std::size_t I>
+  using type = std::tuple_element_t<I, T>;
+  template <std::size_t I>
+  static void* at(void* object) {
+    using std::get;
+    // A map's element has a const key: a format writes it before the element is moved in.
+    return const_cast<void*>(static_cast<const void*>(std::addressof(get<I>(as<T>(object)))));
+  }
+};
+
+template <class T, std::size_t... I>
+constexpr void describe_record(type_info& info, std::index_sequence<I...>) {
+  info.form = shape::record;
+  if constexpr (sizeof...(I) > 0) {
+    info.parts = part_list<std::remove_const_t<typename fields_of<T>::template type<I>>...>;
+    info.part = [](void* object, std::size_t index) -> void* {
+      constexpr std::array<void* (*)(void*), sizeof...(I)> at = {&fields_of<T>::template at<I>...};
+      return at[index](object);
+    };
+  }
+}
+
+template <class T>
+struct element_of {
+  using type = typename T::value_type;
+};
+template <class T>
+  requires requires { typename T::mapped_type; }
+struct element_of<T> {  // without the const of a map's key, so that a format can fill it
+  using type = std::pair<typename T::key_type, typename T::mapped_type>;
+};
+
+template <class T>
+constexpr void describe_container(type_info& info) {
+  using element = typename element_of<T>::type;
+  info.form = shape::sequence;
+  info.parts = part_list<element>;
+  info.count = [](const void* object) -> std::size_t { return as<T>(object).size(); };
+  info.each = [](const void* object, void (*visit)(void*, const void*), void* state) {
+    for (const auto& item : as<T>(object)) {
+      if constexpr (std::same_as<T, std::vector<bool>>) {
+        const bool value = item;
+        visit(state, &value);
+      } else {
+        visit(state, std::addressof(item));
+      }
+    }
+  };
+  info.insert = [](void* object, void* item) {
+    as<T>(object).insert(as<T>(object).end(), std::move(as<element>(item)));
+  };
+}
+
+template <class T>
+constexpr void describe_optional(type_info& info) {  // std::optional and std::unique_ptr
+  using element = std::remove_cvref_t<decltype(*std::declval<T&>())>;
+  info.form = shape::optional;
+  info.parts = part_list<element>;
+  info.count = [](const void* object) -> std::size_t { return as<T>(object) ? 1 : 0; };
+  info.each = [](const void* object, void (*visit)(void*, const void*), void* state) {
+    if (as<T>(object)) visit(state, std::addressof(*as<T>(object)));
+  };
+  info.insert = [](void* object, void* item) {
+    if constexpr (is_a<T, std::optional>)
+      as<T>(object).emplace(std::move(as<element>(item)));
+    else
+      as<T>(object) = std::make_unique<element>(std::move(as<element>(item)));
+  };
+}
+
+template <class T, class... Ts>
+constexpr void describe_choice(type_info& info, std::type_identity<std::variant<Ts...>>) {
+  info.form = shape::choice;
+  info.parts = part_list<Ts...>;
+  info.count = [](const void* object) { return as<T>(object).index(); };
+  info.part = [](void* object, std::size_t) -> void* {
+    return std::visit([](auto& value) -> void* { return std::addressof(value); }, as<T>(object));
+  };
+  info.select = [](void* object, std::size_t alternative) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((I == alternative ? (as<T>(object).template emplace<I>(), 0) : 0), ...);
+    }(std::index_sequence_for<Ts...>{});
+  };
+}
+
+template <class T>
+constexpr void describe_bytes(type_info& info) {
+  info.view = [](const void* object) {
+    return std::as_bytes(std::span(as<T>(object).data(), as<T>(object).size()));
+  };
+  info.assign = [](void* object, std::span<const std::byte> bytes) {
+    T& to = as<T>(object);
+    to.resize(bytes.size());
+    if (!bytes.empty()) std::memcpy(to.data(), bytes.data(), bytes.size());
+  };
+}
+
+template <class T>
+constexpr void describe_foreign(type_info& info) {
+  info.form = shape::foreign;
+  info.serialize = [](const void* object) {
+    std::string bytes;
+    as<T>(object).SerializeToString(&bytes);
+    return bytes;
+  };
+  info.parse = [](void* object, std::string_view bytes) {
+    return as<T>(object).ParseFromString(std::string(bytes));
+  };
+}
+
+template <class T>
+constexpr type_info describe() {
+  type_info info;
+  info.name = type_name<T>();
+  info.size = sizeof(T);
+  info.alignment = alignof(T);
+  if constexpr (std::is_default_constructible_v<T>)
+    info.construct = [](void* storage) { ::new (storage) T(); };
+  info.destroy = [](void* object) noexcept { static_cast<T*>(object)->~T(); };
+
+  if constexpr (std::same_as<T, bool>) {
+    info.form = shape::boolean;
+  } else if constexpr (std::is_enum_v<T>) {
+    info.form = std::is_signed_v<std::underlying_type_t<T>> ? shape::signed_integer
+                                                            : shape::unsigned_integer;
+  } else if constexpr (std::is_integral_v<T>) {
+    info.form = std::is_signed_v<T> ? shape::signed_integer : shape::unsigned_integer;
+  } else if constexpr (is_duration<T>) {
+    info.form = shape::signed_integer;  // the count of its ticks
+  } else if constexpr (std::same_as<T, float> || std::same_as<T, double>) {
+    info.form = shape::real;
+  } else if constexpr (std::same_as<T, std::string>) {
+    info.form = shape::text;
+    describe_bytes<T>(info);
+  } else if constexpr (std::same_as<T, pid>) {
+    info.form = shape::process;
+  } else if constexpr (std::same_as<T, exit_reason>) {
+    info.form = shape::reason;
+  } else if constexpr (serializes_itself<T>) {
+    describe_foreign<T>(info);
+  } else if constexpr (is_a<T, std::optional> || is_a<T, std::unique_ptr>) {
+    if constexpr (!std::is_array_v<typename std::pointer_traits<T*>::element_type>)
+      describe_optional<T>(info);
+  } else if constexpr (is_a<T, std::variant>) {
+    describe_choice<T>(info, std::type_identity<T>{});
+  } else if constexpr (tuple_like<T>) {
+    describe_record<T>(info, std::make_index_sequence<fields_of<T>::count>{});
+  } else if constexpr (container<T>) {
+    if constexpr (is_a<T, std::vector> && byte_like<typename T::value_type>) {
+      info.form = shape::bytes;
+      describe_bytes<T>(info);
+    } else {
+      describe_container<T>(info);
+    }
+  } else if constexpr (std::is_aggregate_v<T> && !std::is_array_v<T>) {
+    describe_record<T>(info, std::make_index_sequence<fields_of<T>::count>{});
+  }
+  return info;
+}
+
+}  // namespace internal
+}  // namespace troupe

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <troupe/destination.hpp>
+#include <troupe/wait.hpp>
+
+#include <concepts>
+
+namespace troupe {
+
+/// A message type that is answered: it names the type of its reply as `reply`.
+template <class T>
+concept request_message = requires { typename T::reply; };
+
+namespace internal {
+
+class engine;
+
+// Takes the node over in any case. The first two are for the running process.
+void send(pid to, message_node* node) noexcept;
+void send(const destination& to, message_node* node) noexcept;
+void send_from(engine& home, const destination& to, message_node* node) noexcept;
+
+struct request_header {
+  engine* home = nullptr;
+  pid reply_to;  // none once it is answered
+  std::uint64_t ref = 0;
+  steady_time deadline = steady_time::max();
+};
+struct reply_header {
+  std::uint64_t ref = 0;
+};
+struct nothing {};
+template <class R>
+using reply_value = std::conditional_t<std::is_void_v<R>, nothing, R>;
+
+template <class R>
+struct reply_payload {
+  reply_header header;
+  R value;
+  static constexpr void message_form(message_type& type) {
+    type.kind = message_kind::reply;
+    type.value = &type_of<R>;
+    type.value_offset = static_cast<std::uint32_t>(offsetof(reply_payload, value));
+  }
+};
+// In the place of a reply: why there is none.
+struct failed_reply {
+  reply_header header;
+  exit_reason value;
+  static constexpr void message_form(message_type& type) {
+    type.kind = message_kind::reply;
+    type.value = &type_of<exit_reason>;
+    type.value_offset = static_cast<std::uint32_t>(offsetof(failed_reply, value));
+  }
+};
+
+// Sends the answer and marks the request answered. A second answer is an error of the program.
+void send_reply(request_header& request, message_node* reply);
+void send_failure(request_header& request, const exit_reason& reason) noexcept;
+// The request died unanswered in its handler: the caller is told `no_reply`, or the reason of the
+// process if that is what ends.
+void abandon(request_header& request) noexcept;
+
+}  // namespace internal
+
+/// A request on its way to an answer: the message and the address that waits. Move it to answer
+/// later; one that is destroyed unanswered tells its caller so. Use it in one process at a time.
+template <class T>
+class [[nodiscard]] request {
+ public:
+  using reply_type = typename T::reply;
+
+  request() = default;
+  request(const internal::request_header& header, T body)
+      : header_(header), body_(std::move(body)) {}
+  request(request&& other) noexcept : header_(other.header_), body_(std::move(other.body_)) {
+    other.header_.reply_to = {};
+  }
+  request& operator=(request&& other) noexcept {
+    std::swap(header_, other.header_);
+    std::swap(body_, other.body_);
+    return *this;
+  }
+  ~request() {
+    if (header_.reply_to) internal::abandon(header_);
+  }
+
+  [[nodiscard]] T& operator*() noexcept { return body_; }
+  [[nodiscard]] T* operator->() noexcept { return &body_; }
+  /// Who waits for the answer.
+  [[nodiscard]] pid from() const noexcept { return header_.reply_to; }
+  /// When the caller stops waiting.
+  [[nodiscard]] steady_time deadline() const noexcept { return header_.deadline; }
+
+  /// Answers. Throws std::logic_error if it was answered before.
+  template <class... Args>
+    requires(sizeof...(Args) <= 1)
+  void reply(Args&&... value) {
+    using result = internal::reply_value<reply_type>;
+    static_assert(std::is_constructible_v<result, Args&&...>,
+                  "this value is not of the request's reply type");
+    internal::send_reply(header_, internal::make_node<internal::reply_payload<result>>(
+                                      internal::reply_header{header_.ref},
+                                      result(std::forward<Args>(value)...)));
+  }
+  /// Ends the call with a reason in the place of an answer.
+  void fail(const exit_reason& reason) { internal::send_failure(header_, reason); }
+
+  static constexpr void message_form(message_type& type) {
+    type.kind = message_kind::request;
+    type.value = &type_of<T>;
+    type.value_offset = static_cast<std::uint32_t>(offsetof(request, body_));
+  }
+
+ private:
+  internal::request_header header_;
+  T body_;
+};
+
+/// An answer or the reason why there is none: what `try_call` gives.
+template <class R>
+class [[nodiscard]] result {
+ public:
+  explicit result(internal::message_node* reply) : reply_(reply) {}
+  [[nodiscard]] explicit operator bool() noexcept { return value_node() != nullptr; }
+  [[nodiscard]] bool has_value() noexcept { return value_node() != nullptr; }
+  /// The answer. Only if there is one.
+  [[nodiscard]] internal::reply_value<R>& operator*() noexcept { return value_node()->value; }
+  [[nodiscard]] internal::reply_value<R>* operator->() noexcept { return &value_node()->value; }
+  /// Why there is none. Only if there is none.
+  [[nodiscard]] const exit_reason& reason() noexcept {
+    return reply_.get_if<internal::failed_reply>()->value;
+  }
+
+ private:
+  auto* value_node() noexcept {
+    return reply_.get_if<internal::reply_payload<internal::reply_value<R>>>();
+  }
+  message reply_;
+};
+
+namespace internal {
+
+// Sends the request from the running process; the reply arrives in `slot`.
+template <class T>
+message_node* make_request(reply_slot& slot, T body, const request_header& header) {
+  check_sendable<T>();
+  mention<reply_payload<reply_value<typename T::reply>>>();
+  request_header numbered = header;
+  numbered.ref = slot.ref;
+  return make_node<request<T>>(numbered, std::move(body));
+}
+// The header of a call that the running process makes now: its address and the deadline, which is
+// never later than that of the request it is serving.
+[[nodiscard]] request_header call_header(std::chrono::nanoseconds timeout);
+// The reply in the slot, or a failure that says `troupe::timeout`.
+[[nodiscard]] message_node* take_reply(reply_slot& slot);
+[[noreturn]] void throw_call_error(std::string_view request, const destination& to, message failed);
+
+}  // namespace internal
+}  // namespace troupe

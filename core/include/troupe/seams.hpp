@@ -1,0 +1,59 @@
+#pragma once
+// What the runtime asks of the world. Each has a real implementation and a simulated one, and no
+// code above the platform layer reads the time, draws a number or waits in any other way.
+
+#include <troupe/signals.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace troupe {
+
+/// The time. Any thread.
+class clock {
+ public:
+  virtual ~clock() = default;
+  [[nodiscard]] virtual steady_time now() const noexcept = 0;
+  [[nodiscard]] virtual std::chrono::system_clock::time_point wall() const noexcept = 0;
+};
+
+/// Randomness, of two separate kinds. Any thread.
+class entropy {
+ public:
+  virtual ~entropy() = default;
+  /// Bits that nobody can predict: nonces, incarnations.
+  virtual void secret(std::span<std::byte> out) = 0;
+  /// Fast bits for jitter and balancing; never for secrets.
+  [[nodiscard]] virtual std::uint64_t cheap() noexcept = 0;
+};
+
+enum class log_level : std::uint8_t { debug, info, warning, error };
+
+/// Where reports go. Any thread; must not call back into the system.
+class log_sink {
+ public:
+  virtual ~log_sink() = default;
+  virtual void write(log_level level, std::string_view text) noexcept = 0;
+};
+
+/// Something to wait for besides the run queues: the sockets, when a node is attached. At most one
+/// idle worker waits in it at a time, so what arrives is handled on the thread that woke up.
+class poller {
+ public:
+  virtual ~poller() = default;
+  /// Runs what is ready; waits up to `limit` for the first if nothing is. One thread at a time.
+  virtual void poll(std::chrono::nanoseconds limit) noexcept = 0;
+  /// Makes a `poll` that waits return soon. Any thread.
+  virtual void interrupt() noexcept = 0;
+};
+
+/// The real ones: the operating system's clocks, OpenSSL-grade random bytes, standard error.
+[[nodiscard]] std::shared_ptr<clock> make_real_clock();
+[[nodiscard]] std::shared_ptr<entropy> make_real_entropy();
+[[nodiscard]] std::shared_ptr<log_sink> make_stderr_log(log_level lowest);
+
+}  // namespace troupe

@@ -1,0 +1,175 @@
+#pragma once
+
+#include <troupe/context.hpp>
+
+namespace troupe {
+
+/// A process as a class, as OTP's gen_server: one message at a time, a `handle` for each type that
+/// `handles` lists. The constructor is its init; what it throws ends the process.
+///
+///     class counter : public troupe::server {
+///      public:
+///       using handles = troupe::messages<add, get>;
+///       explicit counter(int start) : value_(start) {}
+///       void handle(add m) { value_ += m.by; }
+///       int handle(get) { return value_; }
+///      private:
+///       int value_;
+///     };
+///
+/// For a type that names a reply, `handle(T)` returns the reply, or a `task` of it which may
+/// `co_await`, or `handle(request<T>)` takes the request to answer later. A message that is not
+/// listed is logged and dropped.
+class server {
+ public:
+  virtual ~server() = default;
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+  /// Called before the destructor when the process ends in any way but `kill`.
+  virtual void terminate(const exit_reason& /*reason*/) {}
+
+ protected:
+  server() : self(context::current()) {}
+  const context self;
+};
+
+namespace internal {
+
+struct server_body;
+
+// One way to take one payload type: found by the address of the type's table.
+struct server_entry {
+  const message_type* type;
+  void (*handle)(server& self, message_node& node, server_body& body);
+};
+// A server class as the runtime sees it.
+struct server_class {
+  std::string_view name;
+  std::span<const server_entry> entries;
+};
+
+// Makes the server in its own process, from the arguments given to spawn.
+struct server_maker {
+  virtual ~server_maker() = default;
+  virtual std::unique_ptr<server> make() = 0;
+};
+
+monitored launch_server_of(engine& home, const launch_options& options, const server_class& what,
+                           std::unique_ptr<server_maker> maker);
+// A handler is a coroutine: the server takes its next message when the task is through.
+void continue_with(server_body& body, task<> handler);
+
+template <class S, class... Args>
+struct maker_of final : server_maker {
+  template <class... Given>
+  explicit maker_of(Given&&... given) : args(std::forward<Given>(given)...) {}
+  std::unique_ptr<server> make() override {
+    return std::apply([](Args&... a) { return std::make_unique<S>(std::move(a)...); }, args);
+  }
+  std::tuple<Args...> args;
+};
+
+template <class T>
+task<> answer_with(request<T> asked, task<typename T::reply> handler) {
+  if constexpr (std::is_void_v<typename T::reply>) {
+    co_await handler;
+    asked.reply();
+  } else {
+    asked.reply(co_await handler);
+  }
+}
+
+template <class S, class T>
+void handle_request(S& self, request<T>&& asked, server_body& body) {
+  using reply = typename T::reply;
+  if constexpr (requires { self.handle(std::move(asked)); }) {
+    using given = decltype(self.handle(std::move(asked)));
+    if constexpr (is_task<given>)
+      continue_with(body, self.handle(std::move(asked)));
+    else
+      self.handle(std::move(asked));
+  } else {
+    static_assert(requires { self.handle(std::move(*asked)); },
+                  "a server needs a public handle(T), or handle(troupe::request<T>), for each type "
+                  "T in its `handles`");
+    using given = decltype(self.handle(std::move(*asked)));
+    if constexpr (is_task<given>) {
+      auto handler = self.handle(std::move(*asked));
+      continue_with(body, answer_with<T>(std::move(asked), std::move(handler)));
+    } else if constexpr (std::is_void_v<given>) {
+      static_assert(std::is_void_v<reply>,
+                    "this handle must return the reply that the request type names");
+      self.handle(std::move(*asked));
+      asked.reply();
+    } else {
+      asked.reply(self.handle(std::move(*asked)));
+    }
+  }
+}
+
+template <class S, class T>
+void handle_node(server& self, message_node& node, server_body& body) {
+  S& target = static_cast<S&>(self);
+  if constexpr (request_message<T>) {
+    if (node.type == &message_type_of<request<T>>)
+      handle_request<S, T>(target, std::move(*static_cast<request<T>*>(node.payload())), body);
+    else  // sent, not called: nobody waits for the reply
+      handle_request<S, T>(target, request<T>({}, std::move(*static_cast<T*>(node.payload()))),
+                           body);
+  } else {
+    static_assert(requires(T m) { target.handle(std::move(m)); },
+                  "a server needs a public handle(T) for each type T in its `handles`");
+    T& value = *static_cast<T*>(node.payload());
+    if constexpr (is_task<decltype(target.handle(std::move(value)))>)
+      continue_with(body, target.handle(std::move(value)));
+    else
+      target.handle(std::move(value));
+  }
+}
+
+template <class T, class... Ts>
+inline constexpr std::size_t times_listed = (std::size_t{std::same_as<T, Ts>} + ...);
+
+template <class S, class... Ts>
+constexpr auto list_entries(messages<Ts...>) {
+  static_assert(((times_listed<Ts, Ts...> == 1) && ...), "a type is listed twice in `handles`");
+  constexpr std::size_t count = sizeof...(Ts) + (std::size_t{request_message<Ts>} + ... + 0);
+  std::array<server_entry, count> entries{};
+  std::size_t next = 0;
+  auto add = [&]<class T>(std::type_identity<T>) {
+    check_sendable<T>();
+    if constexpr (request_message<T>)
+      entries[next++] = {&message_type_of<request<T>>, &handle_node<S, T>};
+    entries[next++] = {&message_type_of<T>, &handle_node<S, T>};
+  };
+  (add(std::type_identity<Ts>{}), ...);
+  return entries;
+}
+template <class... Ts>
+void mention_all(messages<Ts...>) noexcept {
+  auto mention_one = []<class T>(std::type_identity<T>) {
+    if constexpr (request_message<T>) mention<request<T>>();
+    mention<T>();
+  };
+  (mention_one(std::type_identity<Ts>{}), ...);
+}
+
+template <class S>
+inline constexpr auto server_entries = list_entries<S>(typename S::handles{});
+template <class S>
+inline constexpr server_class class_of = {type_of<S>.name, server_entries<S>};
+
+template <server_type S, class... Args>
+monitored launch_server(engine& home, const launch_options& options, Args&&... args) {
+  static_assert(requires { typename S::handles; },
+                "a server lists what it handles: using handles = troupe::messages<add, get>;");
+  static_assert(std::is_constructible_v<S, std::decay_t<Args>...>,
+                "spawn's arguments do not fit a constructor of this server");
+  mention_all(typename S::handles{});
+  return launch_server_of(
+      home, options, class_of<S>,
+      std::make_unique<maker_of<S, std::decay_t<Args>...>>(std::forward<Args>(args)...));
+}
+
+}  // namespace internal
+}  // namespace troupe

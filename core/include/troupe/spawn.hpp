@@ -1,0 +1,64 @@
+#pragma once
+
+#include <troupe/process.hpp>
+#include <troupe/signals.hpp>
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+namespace troupe {
+
+/// How a process starts, beyond what it runs.
+struct spawn_options {
+  std::string name = {};  // registered before it runs; spawning fails if it is taken
+  bool link = false;      // to the process that spawns
+  bool monitor = false;   // by the process that spawns; its `down` carries the reference
+};
+
+/// A process and the monitor that was set on it as it started.
+struct monitored {
+  pid id;
+  monitor_ref ref;
+};
+
+/// Thrown by `spawn` and `register_as`; the text names the name and who holds it.
+class name_taken : public std::logic_error {
+ public:
+  name_taken(std::string_view name, pid holder);
+  [[nodiscard]] pid holder() const noexcept { return holder_; }
+
+ private:
+  pid holder_;
+};
+
+namespace internal {
+
+struct launch_options : spawn_options {
+  bool announce = false;  // tell the parent when init is through (a supervisor waits for it)
+  pid link_to = {};       // a process of another node, which ties itself to this one too
+};
+
+// A process that is being made: its slot and address exist, its body not yet. Gives the slot back
+// unless the body is installed.
+class newborn {
+ public:
+  explicit newborn(engine& home);  // throws std::runtime_error if the table is full
+  newborn(const newborn&) = delete;
+  newborn& operator=(const newborn&) = delete;
+  ~newborn();
+  [[nodiscard]] process_slot& slot() const noexcept { return *slot_; }
+  // Installs the body and lets the process run. Throws name_taken; the body is destroyed then.
+  monitored start(body& what, const launch_options& options);
+
+ private:
+  engine& home_;
+  process_slot* slot_;
+};
+
+template <class Function, class... Args>
+monitored launch(engine& home, const launch_options& options, std::string_view behaviour,
+                 Function&& function, Args&&... args);
+
+}  // namespace internal
+}  // namespace troupe

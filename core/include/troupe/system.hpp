@@ -1,0 +1,153 @@
+#pragma once
+
+#include <troupe/seams.hpp>
+#include <troupe/server.hpp>
+#include <troupe/outside.hpp>
+#include <troupe/supervisor.hpp>
+
+namespace troupe {
+
+class distribution;
+
+/// What a system is made with. The defaults are for a program that uses a machine alone.
+struct system_options {
+  /// Threads that run processes; 0 is one for each core. At most 64.
+  std::size_t workers = 0;
+  /// How many processes can live at once. Address space is reserved for them (64 B each); memory is
+  /// taken as they come.
+  std::size_t max_processes = std::size_t{1} << 22;
+  /// Threads at most for `context::blocking`; they are started when needed.
+  std::size_t blocking_threads = 64;
+  /// How long the destructor lets the processes outside supervision trees take to end before it
+  /// reports those that hold it up. It then goes on waiting: a C++ thread cannot be stopped.
+  std::chrono::nanoseconds stop_report_after = std::chrono::seconds(5);
+  /// The seams; null is the real one.
+  std::shared_ptr<clock> time;
+  std::shared_ptr<entropy> random;
+  std::shared_ptr<log_sink> log;
+};
+
+/// What lives in a system now, summed over its workers; exact when nothing runs.
+struct system_counts {
+  std::int64_t processes = 0;
+  std::int64_t timers = 0;
+  std::int64_t links = 0;     // ends of links: two for each link between processes here
+  std::int64_t monitors = 0;  // set by processes here
+  std::int64_t names = 0;
+  std::int64_t messages_dropped = 0;  // sent to a process that had ended, or a name without one
+  friend bool operator==(const system_counts&, const system_counts&) = default;
+};
+
+/// One runtime: its workers and their processes. Several may live in one program. Its functions may
+/// be called from any thread, and from inside a process except where they say that they wait.
+class system {
+ public:
+  system() : system(system_options{}) {}
+  explicit system(system_options options);
+  /// Stops the supervision trees in the reverse order of their start, then ends all processes and
+  /// waits for them. Not to be called from inside a process.
+  ~system();
+  system(const system&) = delete;
+  system& operator=(const system&) = delete;
+
+  template <class Function, class... Args>
+    requires(!internal::server_type<Function>)
+  pid spawn(Function&& function, Args&&... args) {
+    return spawn_with({}, std::forward<Function>(function), std::forward<Args>(args)...);
+  }
+  template <class Function, class... Args>
+    requires(!internal::server_type<Function>)
+  pid spawn_with(const spawn_options& options, Function&& function, Args&&... args) {
+    return internal::launch(home(), {options}, internal::type_name<std::decay_t<Function>>(),
+                            std::forward<Function>(function), std::forward<Args>(args)...)
+        .id;
+  }
+  template <internal::server_type S, class... Args>
+  ref<S> spawn(Args&&... args) {
+    return spawn_with<S>({}, std::forward<Args>(args)...);
+  }
+  template <internal::server_type S, class... Args>
+  ref<S> spawn_with(const spawn_options& options, Args&&... args) {
+    return ref<S>(
+        internal::launch_server<S>(home(), {options}, std::forward<Args>(args)...).id);
+  }
+
+  template <class T>
+  void send(const destination& to, T&& value) {
+    using stored = std::decay_t<T>;
+    internal::check_sendable<stored>();
+    internal::send_from(home(), to, internal::make_node<stored>(std::forward<T>(value)));
+  }
+  template <class S, class T>
+  void send(ref<S> to, T&& value) {
+    internal::check_handled<S, std::decay_t<T>>();
+    send(destination(to.id()), std::forward<T>(value));
+  }
+
+  /// Asks and waits on this thread. Throws call_error without an answer, and std::logic_error from
+  /// inside a process, where `co_await self.call` is the way.
+  template <request_message T>
+  typename T::reply call(const destination& to, T body,
+                         std::chrono::nanoseconds timeout = default_call_timeout) {
+    internal::check_sendable<T>();
+    if constexpr (std::is_void_v<typename T::reply>)
+      run([&](context self) -> task<> { co_await self.call(to, std::move(body), timeout); });
+    else
+      return run([&](context self) -> task<typename T::reply> {
+        co_return co_await self.call(to, std::move(body), timeout);
+      });
+  }
+  template <class S, request_message T>
+  typename T::reply call(ref<S> to, T body,
+                         std::chrono::nanoseconds timeout = default_call_timeout) {
+    internal::check_handled<S, T>();
+    return call(destination(to.id()), std::move(body), timeout);
+  }
+
+  /// Runs a function `task<R>(context)` as a process of its own, waits on this thread until it has
+  /// ended, and gives its result or throws what it threw. The bridge from `main` and tests into the
+  /// world of processes; the function may capture by reference.
+  template <class Function>
+  auto run(Function&& function) -> typename std::invoke_result_t<Function&, context>::value_type {
+    using result = typename std::invoke_result_t<Function&, context>::value_type;
+    internal::run_state<result> state;
+    internal::outside_wait ended(home());
+    spawn([&state, &ended, &function](context self) -> process {
+      internal::outside_wait::notice at_end(ended);  // also when it is killed
+      co_await state.keep(function(self));
+    });
+    ended.wait();
+    return state.take();
+  }
+
+  /// Sends an exit signal, as from nobody. (OTP: exit/2.)
+  void exit(pid to, const exit_reason& reason);
+  /// The process of that name, or none.
+  [[nodiscard]] pid whereis(std::string_view name);
+  /// Whether the process has not ended yet. For a process of another node: true as far as known.
+  [[nodiscard]] bool alive(pid process);
+
+  /// Starts a supervision tree and waits until all its children have started; throws
+  /// `start_failed` if one does not. The tree is stopped with the system, or by
+  /// `exit(pid, exit_reason::shutdown)`.
+  template <supervision_strategy Strategy>
+  pid supervise(Strategy strategy, std::vector<child_spec> children) {
+    return start_tree(internal::as_strategy(strategy), std::move(children));
+  }
+
+  [[nodiscard]] system_counts counts() const;
+  [[nodiscard]] std::size_t workers() const noexcept;
+  void log(log_level level, std::string_view text) const noexcept;
+  [[nodiscard]] const std::shared_ptr<clock>& time() const noexcept;
+  [[nodiscard]] const std::shared_ptr<entropy>& random() const noexcept;
+
+  /// For a transport: see distribution.hpp.
+  [[nodiscard]] internal::engine& home() noexcept { return *engine_; }
+
+ private:
+  pid start_tree(internal::strategy how, std::vector<child_spec> children);
+
+  std::unique_ptr<internal::engine, void (*)(internal::engine*)> engine_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,7 @@
+#pragma once
+// All of troupe's core.
+
+#include <troupe/context.hpp>
+#include <troupe/server.hpp>
+#include <troupe/supervisor.hpp>
+#include <troupe/system.hpp>

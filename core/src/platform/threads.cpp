@@ -1,0 +1,34 @@
+#include "platform/threads.hpp"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <ctime>
+
+namespace troupe::platform {
+
+std::size_t core_count() noexcept {
+  const unsigned cores = std::thread::hardware_concurrency();
+  return cores == 0 ? 1 : cores;
+}
+
+void name_this_thread(const char* name) noexcept { ::pthread_setname_np(::pthread_self(), name); }
+
+void futex_wait(const void* word, std::uint32_t expected,
+                std::chrono::nanoseconds limit) noexcept {
+  using std::chrono::seconds;
+  const auto whole = std::chrono::duration_cast<seconds>(limit);
+  timespec time{};
+  time.tv_sec = whole.count();
+  time.tv_nsec = (limit - whole).count();
+  const bool endless = limit == std::chrono::nanoseconds::max();
+  ::syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, endless ? nullptr : &time, nullptr, 0);
+}
+
+void futex_wake_one(const void* word) noexcept {
+  ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+}  // namespace troupe::platform

@@ -1,0 +1,35 @@
+#include "process/relations.hpp"
+
+#include "process/timers.hpp"
+
+namespace troupe::internal {
+
+relations& ties_of(process_slot& slot) {
+  if (slot.ties == nullptr) slot.ties = new relations;
+  return *slot.ties;
+}
+
+std::uint64_t next_number(process_slot& slot) { return ++ties_of(slot).last_number; }
+
+pid id_of(const process_slot& slot) noexcept { return running.home->table.id_of(slot); }
+
+void answer_abandoned(process_slot& slot, const exit_reason& reason) noexcept {
+  if (slot.ties == nullptr) return;
+  for (request_header& request : slot.ties->abandoned) send_failure(request, reason);
+  slot.ties->abandoned.clear();
+}
+
+void cancel_all_timers(relations& ties) noexcept {
+  for (const auto& [ref, t] : ties.timers) {
+    disarm(*t);
+    let_go(t);
+  }
+  ties.timers.clear();
+}
+
+void drop_names(engine& home, relations& ties, pid self) noexcept {
+  for (const std::string& name : ties.names) home.names.remove(name, self);
+  ties.names.clear();
+}
+
+}  // namespace troupe::internal

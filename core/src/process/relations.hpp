@@ -1,0 +1,66 @@
+#pragma once
+
+#include <troupe/destination.hpp>
+#include <troupe/wait.hpp>
+
+#include "runtime/engine.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace troupe::internal {
+
+// What ties a process to others and to the world. Made when first needed, so that a process which
+// only takes messages does not pay for it. Ordered containers: what is told at the end of the
+// process is told in the same order in every run.
+struct relations {
+  // OTP's link protocol: an unlinked link stays known, inactive, until the ack with its id is back,
+  // so that a link or exit signal which crosses the unlink is told apart from a new one.
+  struct link {
+    bool active = true;
+    std::uint64_t unlink_id = 0;
+  };
+  std::map<pid, link> links;
+  std::map<monitor_ref, destination> monitors;      // set by this process
+  std::set<std::pair<pid, monitor_ref>> watchers;  // monitors on this process
+  std::map<timer_ref, timer*> timers;              // each held until it is cancelled or swept
+  std::size_t timers_to_sweep = 64;
+  std::vector<std::string> names;
+  reply_slot* replies = nullptr;
+  std::uint64_t last_number = 0;  // of references, tokens and unlink ids
+  exit_reason reason;             // with which it ends
+  bool reported = false;          // its failure is told in a crash report
+  steady_time serving = steady_time::max();  // deadline of the request that it serves
+  std::vector<request_header> abandoned;     // died in an exception that is still on its way
+};
+
+// Of the process, made if need be.
+relations& ties_of(process_slot& slot);
+std::uint64_t next_number(process_slot& slot);
+[[nodiscard]] pid id_of(const process_slot& slot) noexcept;
+
+// Takes what has come in: signals take effect, messages join the queue.
+void drain(process_slot& slot);
+// The running process is to end with that reason, at its next chance.
+void end_with(process_slot& slot, exit_reason reason) noexcept;
+// The same for the exception that is being handled; a crash report will tell.
+void fail_with_exception() noexcept;
+
+// The process's own queue.
+void enqueue(process_slot& slot, message_node* node) noexcept;
+message_node* unlink_node(process_slot& slot, message_node** at) noexcept;
+// A request whose caller has given up: it is to be skipped. Marks it so that nobody is answered.
+[[nodiscard]] bool is_stale(message_node& node);
+// The process takes this message: what reports and deadlines must know.
+void note_taken(process_slot& slot, const message_node& node);
+
+[[nodiscard]] exit_reason no_reply();
+// Tells the callers of abandoned requests.
+void answer_abandoned(process_slot& slot, const exit_reason& reason) noexcept;
+void cancel_all_timers(relations& ties) noexcept;
+void drop_names(engine& home, relations& ties, pid self) noexcept;
+
+}  // namespace troupe::internal

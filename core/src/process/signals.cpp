@@ -1,0 +1,167 @@
+// How signals take effect on the process that receives them: OTP's tables for links, monitors and
+// exit signals (Erlang Reference Manual, "Processes"; ERTS, "Distribution Protocol": link protocol).
+#include "process/internal_signals.hpp"
+#include "process/relations.hpp"
+
+namespace troupe::internal {
+namespace {
+
+template <class T>
+T* as(message_node& node) noexcept {
+  return node.type == &message_type_of<T> ? static_cast<T*>(node.payload()) : nullptr;
+}
+
+void remove_link(relations& ties, std::map<pid, relations::link>::iterator at) {
+  ties.links.erase(at);
+  count(&tally::links, -1);
+}
+
+// Whether a process with that setting survives the signal as a message, ignores it, or ends.
+void take_exit(process_slot& slot, exit_sent& sent) {
+  if (sent.linked) {
+    relations& ties = ties_of(slot);
+    const auto link = ties.links.find(sent.from);
+    if (link == ties.links.end() || !link->second.active) return;  // unlinked meanwhile
+    remove_link(ties, link);
+  } else if (sent.reason == exit_reason::kill) {
+    return end_with(slot, exit_reason::killed);
+  }
+  if (slot.traps_exits)
+    return enqueue(slot, make_node<exit_signal>(exit_signal{sent.from, std::move(sent.reason)}));
+  const bool to_itself = !sent.linked && sent.from == id_of(slot);
+  if (sent.reason.what() == exit_reason::kind::normal && !to_itself) return;
+  end_with(slot, std::move(sent.reason));
+}
+
+void take_link(process_slot& slot, const link_sent& sent) {
+  // A link that crosses our unlink finds it inactive and must not bring it back.
+  if (ties_of(slot).links.try_emplace(sent.from).second) count(&tally::links, 1);
+}
+
+void take_unlink(process_slot& slot, const unlink_sent& sent) {
+  relations& ties = ties_of(slot);
+  const auto link = ties.links.find(sent.from);
+  if (link != ties.links.end() && link->second.active) remove_link(ties, link);
+  running.home->deliver(sent.from, make_node<unlink_ack_sent>(id_of(slot), sent.id));
+}
+
+void take_unlink_ack(process_slot& slot, const unlink_ack_sent& sent) {
+  relations& ties = ties_of(slot);
+  const auto link = ties.links.find(sent.from);
+  if (link != ties.links.end() && !link->second.active && link->second.unlink_id == sent.id)
+    remove_link(ties, link);
+}
+
+void take_down(process_slot& slot, down_sent& sent) {
+  if (ties_of(slot).monitors.erase(sent.what.ref) == 0) return;  // demonitored meanwhile
+  count(&tally::monitors, -1);
+  enqueue(slot, make_node<down>(std::move(sent.what)));
+}
+
+void take_timeout(process_slot& slot, std::uint64_t token) {
+  wait* const w = slot.what->waiting;
+  if (w != nullptr && w->token == token) w->expired = true;
+}
+
+void take_completion(process_slot& slot, std::uint64_t token) {
+  wait* const w = slot.what->waiting;
+  if (w != nullptr && w->token == token) static_cast<operation_wait*>(w)->done = true;
+}
+
+void take_signal(process_slot& slot, message_node& node) {
+  if (auto* m = as<exit_sent>(node)) return take_exit(slot, *m);
+  if (auto* m = as<timeout_sent>(node)) return take_timeout(slot, m->token);
+  if (auto* m = as<completion_sent>(node)) return take_completion(slot, m->token);
+  if (auto* m = as<link_sent>(node)) return take_link(slot, *m);
+  if (auto* m = as<monitor_sent>(node)) {
+    ties_of(slot).watchers.emplace(m->from, m->ref);
+    return;
+  }
+  if (auto* m = as<demonitor_sent>(node)) {
+    ties_of(slot).watchers.erase({m->from, m->ref});
+    return;
+  }
+  if (auto* m = as<down_sent>(node)) return take_down(slot, *m);
+  if (auto* m = as<unlink_sent>(node)) return take_unlink(slot, *m);
+  if (auto* m = as<unlink_ack_sent>(node)) return take_unlink_ack(slot, *m);
+}
+
+// To the call that waits for it; a late one ends here.
+void take_reply(process_slot& slot, message_node* node) {
+  const std::uint64_t ref = static_cast<reply_header*>(node->payload())->ref;
+  if (slot.ties != nullptr) {
+    for (reply_slot* r = slot.ties->replies; r != nullptr; r = r->next) {
+      if (r->ref != ref || r->node != nullptr) continue;
+      r->node = node;
+      return;
+    }
+  }
+  release(node);
+}
+
+}  // namespace
+
+void enqueue(process_slot& slot, message_node* node) noexcept {
+  node->next = nullptr;
+  *slot.last = node;
+  slot.last = &node->next;
+}
+
+message_node* unlink_node(process_slot& slot, message_node** at) noexcept {
+  message_node* const node = *at;
+  *at = node->next;
+  if (*at == nullptr) slot.last = at;
+  node->next = nullptr;
+  return node;
+}
+
+bool is_stale(message_node& node) {
+  if (node.type->kind != message_kind::request) return false;
+  auto& header = *static_cast<request_header*>(node.payload());
+  if (header.deadline == steady_time::max() || header.deadline > time_of_turn()) return false;
+  // Nobody here waits any more; a node that asked for one of its processes keeps a note until it
+  // has an answer.
+  if (!header.reply_to.local())
+    send_failure(header, exit_reason::error("troupe::timeout", "not taken up in time"));
+  header.reply_to = {};
+  return true;
+}
+
+void note_taken(process_slot& slot, const message_node& node) {
+  slot.what->last_message = node.type;
+  if (node.type->kind == message_kind::request)
+    ties_of(slot).serving = static_cast<const request_header*>(node.payload())->deadline;
+  else if (slot.ties != nullptr)
+    slot.ties->serving = steady_time::max();
+}
+
+void end_with(process_slot& slot, exit_reason reason) noexcept {
+  if (std::exchange(slot.ending, true)) return;  // the first reason counts
+  ties_of(slot).reason = std::move(reason);
+}
+
+void fail_with_exception() noexcept {
+  process_slot& slot = *running.slot;
+  if (slot.ending) return;
+  end_with(slot, exit_reason::from_current_exception());
+  slot.ties->reported = !slot.ties->reason.expected();
+}
+
+void drain(process_slot& slot) {
+  message_node* list = slot.mail.take_all();
+  while (list != nullptr) {
+    message_node* const node = list;
+    list = node->next;
+    switch (node->type->kind) {
+      case message_kind::value:
+      case message_kind::request: enqueue(slot, node); break;
+      case message_kind::reply: take_reply(slot, node); break;
+      case message_kind::signal:
+        take_signal(slot, *node);
+        release(node);
+        break;
+    }
+  }
+}
+
+}  // namespace troupe::internal

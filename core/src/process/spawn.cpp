@@ -1,0 +1,98 @@
+#include <troupe/spawn.hpp>
+
+#include "process/relations.hpp"
+#include "runtime/worker_pool.hpp"
+
+namespace troupe {
+
+name_taken::name_taken(std::string_view name, pid holder)
+    : std::logic_error(fmt::format("troupe: the name {} is taken by {}", name, to_string(holder))),
+      holder_(holder) {}
+
+namespace internal {
+namespace {
+
+bool on_worker_of(engine& home) noexcept { return running.on != nullptr && running.home == &home; }
+
+// The process that spawns, if one does.
+process_slot* spawner(engine& home) noexcept {
+  return on_worker_of(home) ? running.slot : nullptr;
+}
+
+void tie_to_parent(process_slot& parent, process_slot& child, bool link, monitor_ref ref) {
+  const pid up = id_of(parent);
+  const pid down = id_of(child);
+  if (link) {
+    ties_of(parent).links.try_emplace(down);
+    ties_of(child).links.try_emplace(up);
+    count(&tally::links, 2);
+  }
+  if (ref) {
+    ties_of(parent).monitors.emplace(ref, destination(down));
+    ties_of(child).watchers.emplace(up, ref);
+    count(&tally::monitors, 1);
+  }
+}
+
+}  // namespace
+
+newborn::newborn(engine& home)
+    : home_(home),
+      slot_(on_worker_of(home) ? &home.table.take(running.on->slots) : &home.table.take_shared()) {
+  slot_->traps_exits = slot_->announces = slot_->ending = slot_->yielded = false;
+  slot_->what = nullptr;
+  slot_->leaf = nullptr;
+  slot_->first = nullptr;
+  slot_->last = &slot_->first;
+  // From here on it has a pid. Its mailbox opens when its body is there.
+  slot_->generation.store(slot_->generation.load(std::memory_order_relaxed) + 1,
+                          std::memory_order_release);
+}
+
+newborn::~newborn() {
+  if (slot_ == nullptr) return;
+  slot_->generation.store(slot_->generation.load(std::memory_order_relaxed) + 1,
+                          std::memory_order_release);
+  if (on_worker_of(home_))
+    home_.table.put(*slot_, running.on->slots);
+  else
+    home_.table.put_shared(*slot_);
+}
+
+monitored newborn::start(body& what, const launch_options& options) {
+  process_slot& slot = *slot_;
+  const pid self = home_.table.id_of(slot);
+  try {
+    if (home_.closing.load(std::memory_order_relaxed) && spawner(home_) == nullptr)
+      throw std::runtime_error("troupe: the system is stopping and starts no more processes");
+    if (!options.name.empty()) {
+      if (const pid holder = home_.names.add(options.name, self))
+        throw name_taken(options.name, holder);
+      ties_of(slot).names.push_back(options.name);
+    }
+  } catch (...) {
+    what.destroy();
+    throw;
+  }
+  process_slot* const parent = spawner(home_);
+  monitored made{self, {}};
+  if (parent != nullptr) {
+    what.parent = id_of(*parent);
+    if (options.monitor) made.ref = {next_number(*parent)};
+    tie_to_parent(*parent, slot, options.link, made.ref);
+  }
+  if (options.link_to) {
+    ties_of(slot).links.try_emplace(options.link_to);
+    count(home_, &tally::links, 1);
+  }
+  slot.what = &what;
+  slot.announces = options.announce;
+  count(home_, &tally::processes, 1);
+  slot.mail.open(self.generation());
+  slot_ = nullptr;
+  home_.schedule(slot);
+  return made;
+}
+
+}  // namespace internal
+}  // namespace troupe

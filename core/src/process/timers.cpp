@@ -1,0 +1,43 @@
+#include "process/timers.hpp"
+
+#include "runtime/worker_pool.hpp"
+
+#include <new>
+
+namespace troupe::internal {
+
+timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t token,
+                 message_node* node, const destination& target) {
+  auto* t = ::new (allocate(sizeof(timer))) timer;
+  t->deadline = deadline;
+  t->waiter = waiter;
+  t->token = token;
+  t->node = node;
+  t->target = target;
+  count(home, &tally::timers, 1);
+  if (running.on != nullptr && running.home == &home) {
+    t->home = &running.on->wheel;
+    t->home->arm(*t);
+  } else {
+    home.turns->arm(*t);
+  }
+  return t;
+}
+
+bool disarm(timer& t) noexcept {
+  timer_state armed = timer_state::armed;
+  if (!t.state.compare_exchange_strong(armed, timer_state::cancelled, std::memory_order_acq_rel))
+    return false;
+  count(&tally::timers, -1);
+  if (message_node* node = std::exchange(t.node, nullptr)) release(node);
+  if (running.on != nullptr && t.home == &running.on->wheel) {
+    t.home->remove(t);
+    return true;
+  }
+  // Another worker's wheel: it takes the timer out when it comes by. The list has a hold of its own.
+  t.holders.fetch_add(1, std::memory_order_relaxed);
+  if (!t.home->transfer(t)) let_go(&t);
+  return true;
+}
+
+}  // namespace troupe::internal

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "runtime/engine.hpp"
+
+namespace troupe::internal {
+
+// Arms a timer of the running process, or, outside a worker, through the scheduler. The caller has
+// one hold on it, the wheel the other.
+timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t token,
+                 message_node* node = nullptr, const destination& target = pid{});
+// Stops it; true if it had not fired. The caller's hold stays the caller's.
+bool disarm(timer& t) noexcept;
+
+}  // namespace troupe::internal

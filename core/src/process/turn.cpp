@@ -1,0 +1,138 @@
+#include "process/turn.hpp"
+
+#include "process/internal_signals.hpp"
+#include "process/relations.hpp"
+#include "runtime/worker_pool.hpp"
+
+namespace troupe::internal {
+namespace {
+
+// What is outside the scheduler may use the frame of the process: it must complete first.
+bool held_by_operation(process_slot& slot) {
+  wait* const w = slot.what->waiting;
+  if (w == nullptr || w->interrupt == nullptr || w->over(*w, slot)) return false;
+  w->interrupt(*w);
+  return true;
+}
+
+void report_crash(engine& home, process_slot& slot, const exit_reason& reason) {
+  std::size_t mailbox = 0;
+  for (const message_node* n = slot.first; n != nullptr; n = n->next) ++mailbox;
+  const message_type* last = slot.what->last_message;
+  const auto& names = slot.ties->names;
+  home.log(log_level::error,
+           "process {} {} ({}) crashed: {}; parent {}, last message {}, mailbox length {}",
+           to_string(id_of(slot)), names.empty() ? "without a name" : names.front(),
+           slot.what->behaviour, to_string(reason), to_string(slot.what->parent),
+           last == nullptr || last->value == nullptr ? "none" : last->value->name, mailbox);
+}
+
+void end_body(engine& home, process_slot& slot, const exit_reason& reason) noexcept {
+  try {
+    slot.what->terminate(reason);
+  } catch (...) {
+    home.log(log_level::error, "process {} ({}): terminate threw {}; it ends with {} all the same",
+             to_string(id_of(slot)), slot.what->behaviour,
+             to_string(exit_reason::from_current_exception()), to_string(reason));
+  }
+  std::exchange(slot.what, nullptr)->destroy();
+}
+
+void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason) noexcept {
+  while (list != nullptr) {
+    message_node* const node = list;
+    list = node->next;
+    bounce(home, self, message(node), reason);
+  }
+}
+
+void tell_others(engine& home, pid self, const relations& ties, const exit_reason& reason) {
+  for (const auto& [peer, link] : ties.links)
+    if (link.active) home.deliver(peer, make_node<exit_sent>(self, reason, true));
+  for (const auto& [watcher, ref] : ties.watchers)
+    home.deliver(watcher, make_node<down_sent>(ref, self, reason));
+  for (const auto& [ref, target] : ties.monitors)
+    home.deliver(target, make_node<demonitor_sent>(self, ref));
+  count(&tally::links, -static_cast<std::int64_t>(ties.links.size()));
+  count(&tally::monitors, -static_cast<std::int64_t>(ties.monitors.size()));
+}
+
+// The end of a process. Everything that others can see of it is released before they are told, so
+// that a successor cannot collide with it.
+void finish(process_slot& slot) {
+  engine& home = *running.home;
+  const pid self = id_of(slot);
+  slot.ending = true;
+  relations& ties = ties_of(slot);
+  const exit_reason reason = ties.reason;
+  if (ties.reported) report_crash(home, slot, reason);
+  end_body(home, slot, reason);
+  answer_abandoned(slot, reason);
+  drop_names(home, ties, self);
+  cancel_all_timers(ties);
+
+  const std::uint32_t next = self.generation() + 1;
+  slot.generation.store(next, std::memory_order_release);
+  message_node* const unread = slot.mail.close(next);
+  tell_others(home, self, ties, reason);
+  bounce_all(home, self, std::exchange(slot.first, nullptr), reason);
+  bounce_all(home, self, unread, reason);
+  delete std::exchange(slot.ties, nullptr);
+  count(&tally::processes, -1);
+  if (running.on != nullptr)
+    home.table.put(slot, running.on->slots);
+  else
+    home.table.put_shared(slot);
+}
+
+}  // namespace
+
+bool take_turn(process_slot& slot) {
+  running.now = {};
+  for (;;) {
+    drain(slot);
+    if (slot.ending && !held_by_operation(slot)) {
+      finish(slot);
+      return false;
+    }
+    wait* const w = slot.what->waiting;
+    if (!slot.ending && (w == nullptr || w->over(*w, slot))) {
+      if (slot.what->run(slot) == outcome::finished) {
+        finish(slot);
+        return false;
+      }
+      if (slot.ties != nullptr && !slot.ties->abandoned.empty()) answer_abandoned(slot, no_reply());
+      if (std::exchange(slot.yielded, false) && !slot.ending) return true;
+    } else if (slot.mail.try_idle()) {
+      return false;
+    }
+  }
+}
+
+void fire(engine& home, timer& due) noexcept {
+  timer_state armed = timer_state::armed;
+  if (!due.state.compare_exchange_strong(armed, timer_state::fired, std::memory_order_acq_rel))
+    return;
+  count(&tally::timers, -1);
+  if (due.node != nullptr)
+    home.deliver(due.target, std::exchange(due.node, nullptr));
+  else
+    home.deliver(due.waiter, make_node<timeout_sent>(due.token));
+}
+
+}  // namespace troupe::internal
+
+namespace troupe {
+
+internal::outcome process::promise_type::run(internal::process_slot& slot) {
+  waiting = nullptr;
+  const auto leaf = std::exchange(slot.leaf, nullptr);
+  (leaf ? leaf : std::coroutine_handle<>(handle())).resume();
+  return handle().done() ? internal::outcome::finished : internal::outcome::waiting;
+}
+
+void process::promise_type::destroy() noexcept { handle().destroy(); }
+
+void process::promise_type::unhandled_exception() noexcept { internal::fail_with_exception(); }
+
+}  // namespace troupe

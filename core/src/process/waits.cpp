@@ -1,0 +1,173 @@
+#include <troupe/operation.hpp>
+
+#include "process/internal_signals.hpp"
+#include "process/relations.hpp"
+#include "process/timers.hpp"
+
+namespace troupe::internal {
+namespace {
+
+bool clause_takes(receive_wait& w, message_node& node, std::size_t& which) {
+  for (std::size_t i = 0; i < w.clauses.size(); ++i) {
+    if (w.clauses[i] != nullptr && w.clauses[i] != node.type) continue;
+    if (w.accepts != nullptr && !w.accepts(w, node)) continue;
+    which = i;
+    return true;
+  }
+  return false;
+}
+
+bool receive_over(wait& self, process_slot& slot) {
+  auto& w = static_cast<receive_wait&>(self);
+  if (w.match != nullptr) return true;
+  if (w.position == nullptr) w.position = &slot.first;
+  while (message_node* const node = *w.position) {
+    if (is_stale(*node)) {
+      release(unlink_node(slot, w.position));
+    } else if (clause_takes(w, *node, w.clause)) {
+      w.match = unlink_node(slot, w.position);
+      note_taken(slot, *w.match);
+      return true;
+    } else {
+      w.position = &node->next;
+    }
+  }
+  return w.expired;
+}
+
+}  // namespace
+
+// --- all waits ----------------------------------------------------------------------------------
+
+wait::~wait() {
+  if (timeout == nullptr) return;
+  disarm(*timeout);
+  let_go(timeout);
+}
+
+bool wait::ready() {
+  process_slot& slot = *running.slot;
+  if (slot.ending) return false;
+  if (!over(*this, slot)) {
+    drain(slot);
+    if (slot.ending || !over(*this, slot)) return false;
+  }
+  if (running.budget-- > 0) return true;
+  slot.yielded = true;  // it has what it waited for, but others are to have their turn first
+  return false;
+}
+
+void wait::suspend(std::coroutine_handle<> leaf) noexcept {
+  process_slot& slot = *running.slot;
+  slot.leaf = leaf;
+  slot.what->waiting = this;
+}
+
+void wait::arm(std::chrono::nanoseconds limit) {
+  if (limit == infinity) return;
+  arm_until(running.home->options.time->now() + std::max(limit, std::chrono::nanoseconds::zero()));
+}
+
+void wait::arm_until(steady_time deadline) {
+  if (deadline == steady_time::max()) return;
+  process_slot& slot = *running.slot;
+  token = next_number(slot);
+  timeout = arm_timer(*running.home, deadline, id_of(slot), token);
+}
+
+// --- receive ------------------------------------------------------------------------------------
+
+receive_wait::receive_wait() { over = receive_over; }
+
+receive_wait::~receive_wait() {
+  if (match != nullptr) release(match);
+}
+
+bool receive_wait::ready_within(std::chrono::nanoseconds limit) {
+  if (ready()) return true;
+  process_slot& slot = *running.slot;
+  if (limit > std::chrono::nanoseconds::zero() || match != nullptr || slot.ending) return false;
+  expired = true;
+  if (running.budget-- > 0) return true;
+  slot.yielded = true;
+  return false;
+}
+
+void receive_wait::suspend_within(std::coroutine_handle<> leaf, std::chrono::nanoseconds limit) {
+  if (match == nullptr && !expired) arm(limit);
+  suspend(leaf);
+}
+
+// --- replies, sleep, yield ------------------------------------------------------------------------
+
+reply_slot::reply_slot() {
+  process_slot& slot = *running.slot;
+  relations& ties = ties_of(slot);
+  ref = ++ties.last_number;
+  next = ties.replies;
+  link = &ties.replies;
+  if (next != nullptr) next->link = &next;
+  ties.replies = this;
+}
+
+reply_slot::reply_slot(reply_slot&& other) noexcept
+    : ref(other.ref),
+      node(std::exchange(other.node, nullptr)),
+      next(other.next),
+      link(std::exchange(other.link, nullptr)) {
+  if (link != nullptr) *link = this;
+  if (next != nullptr) next->link = &next;
+}
+
+reply_slot::~reply_slot() {
+  if (node != nullptr) release(node);
+  if (link == nullptr) return;
+  *link = next;
+  if (next != nullptr) next->link = link;
+}
+
+reply_wait::reply_wait(reply_slot& slot) : awaited(slot) {
+  over = [](wait& self, process_slot&) {
+    return static_cast<reply_wait&>(self).awaited.node != nullptr || self.expired;
+  };
+}
+
+sleep_wait::sleep_wait() {
+  over = [](wait& self, process_slot&) { return self.expired; };
+}
+
+yield_wait::yield_wait() {
+  over = [](wait&, process_slot&) { return true; };
+}
+
+void yield_wait::await_suspend(std::coroutine_handle<> leaf) noexcept {
+  running.slot->yielded = true;
+  suspend(leaf);
+}
+
+// --- operations outside the scheduler -------------------------------------------------------------
+
+operation_wait::operation_wait(operation& what) : work(what) {
+  over = [](wait& self, process_slot&) { return static_cast<operation_wait&>(self).done; };
+  interrupt = [](wait& self) noexcept {
+    auto& w = static_cast<operation_wait&>(self);
+    if (!std::exchange(w.asked_to_end, true)) w.work.cancel();
+  };
+}
+
+void operation_wait::await_suspend(std::coroutine_handle<> leaf) {
+  process_slot& slot = *running.slot;
+  token = next_number(slot);
+  work.start(completion(*running.home, id_of(slot), token));
+  suspend(leaf);
+}
+
+}  // namespace troupe::internal
+
+namespace troupe {
+
+void completion::operator()() const {
+  home_->deliver(waiter_, internal::make_node<internal::completion_sent>(token_));
+}
+
+}  // namespace troupe

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <troupe/distribution.hpp>
+#include <troupe/system.hpp>
+
+#include "runtime/blocking_pool.hpp"
+#include "runtime/name_table.hpp"
+#include "runtime/process_table.hpp"
+#include "runtime/running.hpp"
+#include "runtime/timer_wheel.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <vector>
+
+namespace troupe::internal {
+
+// Who decides which process runs when: worker threads, or a simulation. The engine asks it for what
+// cannot be done on the spot.
+class scheduler {
+ public:
+  virtual ~scheduler() = default;
+  // From a thread that is not one of its workers: a process can run.
+  virtual void submit(process_slot& slot) = 0;
+  // From such a thread: takes the timer, with the wheel's hold on it.
+  virtual void arm(timer& t) = 0;
+  virtual void attach(poller& what) = 0;
+  virtual void detach() = 0;
+  // Stops running processes. All of them have ended.
+  virtual void stop() = 0;
+  [[nodiscard]] virtual std::size_t workers() const noexcept = 0;
+  virtual void add_up(system_counts& into) const = 0;
+};
+
+// What the parts of one system share. Reached by any thread; its members look after themselves.
+class engine {
+ public:
+  engine(troupe::system& outer, system_options options);
+  ~engine();
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+
+  // The way of a message: to the slot of the pid, into its mailbox, and, if the process was idle,
+  // to a run queue. Takes the node over in any case.
+  void deliver(pid to, message_node* node) noexcept;
+  void deliver(const destination& to, message_node* node) noexcept;
+  // The process can run: on this worker next, or wherever there is one.
+  void schedule(process_slot& slot) noexcept;
+
+  template <class... Args>
+  void log(log_level level, fmt::format_string<Args...> format, Args&&... args) const noexcept {
+    try {
+      options.log->write(level, fmt::format(format, std::forward<Args>(args)...));
+    } catch (...) {  // no memory for the text: the report is lost, its cause is not
+      options.log->write(level, "troupe: a report could not be written");
+    }
+  }
+
+  troupe::system& outer;
+  system_options options;
+  process_table table;
+  name_table names;
+  blocking_pool pool;
+  std::unique_ptr<scheduler> turns;
+  std::atomic<distribution*> remote{nullptr};
+  tally outside;  // of threads that are not workers: reached by read-modify-write
+  std::atomic<bool> closing{false};
+  platform::mutex mutex;   // of the two below
+  std::vector<pid> trees;  // supervision trees in the order of their start
+  std::vector<std::shared_ptr<distribution>> carriers;  // all that `remote` ever was
+
+ private:
+  void undelivered(pid to, message_node* node) noexcept;
+};
+
+// The counters of this thread and how to add to them.
+void count(std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept;
+void count(engine& home, std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept;
+
+}  // namespace troupe::internal

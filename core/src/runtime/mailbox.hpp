@@ -1,0 +1,108 @@
+#pragma once
+
+#include <troupe/message.hpp>
+
+#include "runtime/sync.hpp"
+
+#include <cassert>
+#include <cstdint>
+
+namespace troupe::internal {
+
+enum class push_result : std::uint8_t {
+  refused,   // the process of that generation is gone; the node is still the caller's
+  pushed,    // the process is scheduled already
+  woken,     // it was idle: the caller must schedule it
+};
+
+// Many producers, one consumer; one word. The word holds the newest node of a list that goes
+// backwards in time, whether the process is scheduled, and the low bits of the generation, so the
+// same compare-and-swap that pushes also proves that the process is still the one meant and tells
+// whether it must be woken.
+//
+//   63        45 44                     1 0
+//   [generation] [node address / 16, 44 b] [scheduled]
+//
+// Nineteen bits of generation come round after 524,288 processes in one slot. The sender compares
+// all 32 bits just before it pushes (process_table::find), and the table keeps freed slots back
+// before it uses them again, so a push would have to be held up between two instructions for that
+// whole time, and to the exact count, to hit a wrong process.
+template <class Sync>
+class mailbox {
+ public:
+  static constexpr unsigned tag_bits = 19;
+
+  // The process is new: scheduled, without mail. Only the spawner knows the slot.
+  void open(std::uint32_t generation) noexcept {
+    word_.store(tag(generation) | scheduled, std::memory_order_release);
+  }
+
+  // Any thread. The release half publishes the node's contents; it pairs with the acquire of
+  // take_all. The acquire half lets the caller that wakes the process see what it did before.
+  push_result push(message_node* node, std::uint32_t generation) noexcept {
+    std::uint64_t seen = word_.load(std::memory_order_relaxed);
+    for (;;) {
+      if ((seen & tag_mask) != tag(generation)) return push_result::refused;
+      node->next = pointer(seen);
+      const std::uint64_t wanted = tag(generation) | address(node) | scheduled;
+      if (word_.compare_exchange_weak(seen, wanted, std::memory_order_acq_rel,
+                                      std::memory_order_relaxed))
+        return (seen & scheduled) != 0 ? push_result::pushed : push_result::woken;
+    }
+  }
+
+  // Owner. All mail, oldest first; null if there is none. The process stays scheduled.
+  message_node* take_all() noexcept {
+    const std::uint64_t seen = word_.load(std::memory_order_relaxed);
+    if ((seen & address_mask) == 0) return nullptr;
+    return reversed(
+        pointer(word_.exchange((seen & tag_mask) | scheduled, std::memory_order_acq_rel)));
+  }
+
+  // Owner. Goes idle, unless mail has come. After true the process may run on another worker at
+  // once: release hands what this one did over to it.
+  bool try_idle() noexcept {
+    std::uint64_t seen = word_.load(std::memory_order_relaxed);
+    if ((seen & address_mask) != 0) return false;
+    return word_.compare_exchange_strong(seen, seen & tag_mask, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
+  }
+
+  // Owner, at the end of the process: refuses all further mail and gives what there is.
+  message_node* close(std::uint32_t next_generation) noexcept {
+    return reversed(
+        pointer(word_.exchange(tag(next_generation) | scheduled, std::memory_order_acq_rel)));
+  }
+
+ private:
+  static constexpr std::uint64_t scheduled = 1;
+  static constexpr unsigned tag_shift = 64 - tag_bits;
+  static constexpr std::uint64_t tag_mask = ~std::uint64_t{0} << tag_shift;
+  static constexpr std::uint64_t address_mask = ~tag_mask & ~scheduled;
+
+  static std::uint64_t tag(std::uint32_t generation) noexcept {
+    return std::uint64_t{generation} << tag_shift;
+  }
+  static std::uint64_t address(message_node* node) noexcept {
+    const std::uint64_t bits = reinterpret_cast<std::uintptr_t>(node) >> 3;
+    assert((bits & ~address_mask) == 0 && "user addresses have 48 bits, nodes are aligned to 16");
+    return bits;
+  }
+  static message_node* pointer(std::uint64_t word) noexcept {
+    return reinterpret_cast<message_node*>((word & address_mask) << 3);
+  }
+  static message_node* reversed(message_node* list) noexcept {
+    message_node* front = nullptr;
+    while (list != nullptr) {
+      message_node* const older = list->next;
+      list->next = front;
+      front = list;
+      list = older;
+    }
+    return front;
+  }
+
+  typename Sync::template atomic<std::uint64_t> word_{0};
+};
+
+}  // namespace troupe::internal

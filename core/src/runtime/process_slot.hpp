@@ -1,0 +1,31 @@
+#pragma once
+
+#include <troupe/process.hpp>
+
+#include "runtime/mailbox.hpp"
+
+#include <coroutine>
+
+namespace troupe::internal {
+
+struct relations;
+
+// All that a process needs besides its body: one cache line. Other threads reach `mail` and
+// `generation` only; the rest belongs to the worker that runs the process (or that spawns it).
+struct alignas(64) process_slot {
+  mailbox<std_sync> mail;
+  std::atomic<std::uint32_t> generation{0};  // of the process that lives here; 0 before the first
+  bool traps_exits = false;
+  bool announces = false;   // tells its parent when its init is through
+  bool ending = false;      // an exit signal took effect: it stops at the next chance
+  bool yielded = false;     // it gave its turn away and wants another
+  body* what = nullptr;
+  std::coroutine_handle<> leaf;      // innermost coroutine: where to go on
+  message_node* first = nullptr;     // mail taken out of the mailbox, not handled yet
+  message_node** last = &first;      // where the next one goes
+  relations* ties = nullptr;         // made when first needed
+  process_slot* run_link = nullptr;  // of the submit queue and of the free lists
+};
+static_assert(sizeof(process_slot) == 64);
+
+}  // namespace troupe::internal

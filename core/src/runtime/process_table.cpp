@@ -1,0 +1,63 @@
+#include "runtime/process_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace troupe::internal {
+
+process_table::process_table(std::size_t capacity)
+    : capacity_(capacity),
+      memory_(capacity * sizeof(process_slot)),
+      slots_(static_cast<process_slot*>(memory_.data())) {}
+
+process_slot& process_table::take(slot_cache& cache) {
+  if (cache.count() > resting_slots) return *cache.take();
+  {
+    const std::lock_guard lock(mutex_);
+    if (shared_.count() > resting_slots)
+      for (std::size_t i = 0; i < batch && shared_.count() > resting_slots; ++i)
+        cache.put(shared_.take());
+  }
+  if (cache.count() <= resting_slots) take_fresh(batch, cache);
+  process_slot* slot = cache.take();
+  if (slot == nullptr) return take_shared();
+  return *slot;
+}
+
+process_slot& process_table::take_shared() {
+  const std::lock_guard lock(mutex_);
+  if (shared_.count() <= resting_slots) take_fresh(batch, shared_);
+  process_slot* slot = shared_.take();
+  if (slot == nullptr)
+    throw std::runtime_error(fmt::format(
+        "troupe: no room for another process: all {} are taken (system_options::max_processes)",
+        capacity_));
+  return *slot;
+}
+
+void process_table::put(process_slot& slot, slot_cache& cache) noexcept {
+  cache.put(&slot);
+  if (cache.count() < resting_slots + 4 * batch) return;
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < 2 * batch; ++i) shared_.put(cache.take());
+}
+
+void process_table::put_shared(process_slot& slot) noexcept {
+  const std::lock_guard lock(mutex_);
+  shared_.put(&slot);
+}
+
+// Slots that were never used: their memory is zero until they are constructed here.
+void process_table::take_fresh(std::size_t wanted, slot_cache& into) {
+  std::size_t first = used_.load(std::memory_order_relaxed);
+  std::size_t end;
+  do {
+    if (first >= capacity_) return;
+    end = std::min(first + wanted, capacity_);
+  } while (!used_.compare_exchange_weak(first, end, std::memory_order_acq_rel));
+  for (std::size_t i = first; i < end; ++i) into.put(::new (&slots_[i]) process_slot);
+}
+
+}  // namespace troupe::internal

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "platform/memory.hpp"
+#include "platform/threads.hpp"
+#include "runtime/process_slot.hpp"
+
+namespace troupe::internal {
+
+// Freed slots of one worker, used again in the order in which they were freed. Owner only.
+class slot_cache {
+ public:
+  void put(process_slot* slot) noexcept {
+    slot->run_link = nullptr;
+    *last_ = slot;
+    last_ = &slot->run_link;
+    ++count_;
+  }
+  process_slot* take() noexcept {
+    process_slot* slot = first_;
+    if (slot == nullptr) return nullptr;
+    first_ = slot->run_link;
+    if (first_ == nullptr) last_ = &first_;
+    --count_;
+    return slot;
+  }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+ private:
+  process_slot* first_ = nullptr;
+  process_slot** last_ = &first_;
+  std::size_t count_ = 0;
+};
+
+// All processes of a system: slots in one reserved range, so that a pid finds its slot by index and
+// the memory of a slot stays a slot for ever.
+class process_table {
+ public:
+  // So many freed slots rest before the first of them is used again: see mailbox.
+  static constexpr std::size_t resting_slots = 256;
+  // So many slots move between a worker's cache and the shared store at once.
+  static constexpr std::size_t batch = 256;
+
+  explicit process_table(std::size_t capacity);
+
+  // Generations are odd while a process lives in the slot and even between two.
+
+  // The slot that the pid means, or null if its process has ended. Any thread. What is true now may
+  // be false at once: mailbox::push checks again.
+  [[nodiscard]] process_slot* find(pid p) const noexcept {
+    if (p.slot() >= capacity_ || (p.generation() & 1) == 0) return nullptr;
+    process_slot& slot = slots_[p.slot()];
+    return slot.generation.load(std::memory_order_relaxed) == p.generation() ? &slot : nullptr;
+  }
+  [[nodiscard]] pid id_of(const process_slot& slot) const noexcept {
+    const auto index = static_cast<std::uint64_t>(&slot - slots_);
+    return {0, std::uint64_t{slot.generation.load(std::memory_order_relaxed)} << 32 | index};
+  }
+
+  // A free slot, from the cache if it has enough. Throws std::runtime_error if all are taken.
+  process_slot& take(slot_cache& cache);
+  // For threads without a cache.
+  process_slot& take_shared();
+  void put(process_slot& slot, slot_cache& cache) noexcept;
+  void put_shared(process_slot& slot) noexcept;
+
+  // Calls `visit` for every process alive. Any thread.
+  template <class Visit>
+  void each(Visit visit) const {
+    const std::size_t used = used_.load(std::memory_order_acquire);
+    for (std::size_t i = 0; i < used && i < capacity_; ++i) {
+      const std::uint32_t generation = slots_[i].generation.load(std::memory_order_acquire);
+      if ((generation & 1) != 0) visit(pid{0, (std::uint64_t{generation} << 32) | i});
+    }
+  }
+
+ private:
+  void take_fresh(std::size_t wanted, slot_cache& into);
+
+  std::size_t capacity_;
+  platform::lazy_range memory_;
+  process_slot* slots_;
+  std::atomic<std::size_t> used_{0};  // slots that were ever taken
+  platform::mutex mutex_;
+  slot_cache shared_;  // guarded by the mutex
+};
+
+}  // namespace troupe::internal

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <troupe/seams.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace troupe::internal {
+
+class engine;
+class worker;
+class timer_wheel;
+struct process_slot;
+
+// Counters of one worker; others only read them. A counter may be negative where things are made on
+// one worker and ended on another: the sum counts.
+struct tally {
+  using counter = std::atomic<std::int64_t>;
+  counter processes{0};
+  counter timers{0};
+  counter links{0};
+  counter monitors{0};
+  counter dropped{0};
+
+  // Owner: no read-modify-write, so that counting costs what adding does.
+  static void add(counter& c, std::int64_t n) noexcept {
+    c.store(c.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+};
+
+// What this thread is doing. A worker sets `home` and `on` for life and `slot` for each turn.
+struct running_state {
+  engine* home = nullptr;
+  worker* on = nullptr;
+  process_slot* slot = nullptr;
+  int budget = 0;       // messages that the process may still take in this turn
+  steady_time now = {};  // read from the clock at most once a turn: see time_of_turn
+};
+extern constinit thread_local running_state running;
+
+// The time, to within a turn: good enough to tell whether a deadline is over.
+[[nodiscard]] steady_time time_of_turn() noexcept;
+
+// Messages that a process may take before it goes to the end of the queue.
+inline constexpr int turn_budget = 64;
+
+}  // namespace troupe::internal

@@ -1,0 +1,109 @@
+#pragma once
+
+#include "platform/threads.hpp"
+#include "runtime/engine.hpp"
+#include "runtime/run_queue.hpp"
+
+#include <bit>
+#include <memory>
+#include <vector>
+
+namespace troupe::internal {
+
+class worker_pool;
+
+// One thread that runs processes, and all that belongs to it.
+class worker {
+ public:
+  worker(worker_pool& pool, std::size_t index, steady_time now);
+
+  // From the process that this worker runs: that one can run. It is the next, on the data that is
+  // in this core's cache; the one that was to be next goes to the queue.
+  void wake(process_slot& slot);
+  // To the end of the queue: it has had its turn.
+  void put_back(process_slot& slot);
+
+  void run();
+
+  timer_wheel wheel;
+  slot_cache slots;
+  tally counts;
+
+ private:
+  friend class worker_pool;
+  process_slot* pick();
+  process_slot* take_next() noexcept;
+  process_slot* steal() noexcept;
+  void turn(process_slot& slot);
+  void look_outside();
+  void fire_timers();
+  void rest();
+  void watch();
+  void leave_watch() noexcept;
+  [[nodiscard]] std::chrono::nanoseconds rest_limit() const;
+
+  worker_pool& pool_;
+  const std::size_t index_;
+  run_queue<std_sync, process_slot> queue_;
+  std::atomic<process_slot*> next_{nullptr};  // taken by exchange: a thief may come for it
+  std::atomic<std::uint64_t> turns_{0};       // so that others see whether this one gets on
+  unsigned in_a_row_ = 0;                     // turns that went to `next_` since the queue had one
+  bool searching_ = false;
+  platform::parker parker_;
+  std::atomic<bool> in_poller_{false};
+  bool watching_ = false;
+  int quiet_looks_ = 0;
+  std::vector<std::uint64_t> seen_turns_;  // of all workers, when this one last watched
+  platform::thread thread_;
+};
+
+// The scheduler of production: a worker for each core. Work goes to the worker that makes it;
+// workers without any steal. Idle workers sleep, one of them in the poller if there is one.
+class worker_pool final : public scheduler {
+ public:
+  static constexpr std::size_t max_workers = 64;  // bits of the idle set
+  // The next-slot may win so often in a row before the queue has its turn.
+  static constexpr unsigned max_in_a_row = 16;
+  // Every so many turns a busy worker looks at its timers, at the outside and at the poller.
+  static constexpr std::uint64_t turns_between_looks = 64;
+  // How often the worker on watch looks whether another one is stuck with work in its next-slot.
+  static constexpr std::chrono::milliseconds watch_interval{2};
+  // After so many looks at workers that do nothing it goes off watch.
+  static constexpr int quiet_looks = 5;
+
+  worker_pool(engine& home, std::size_t workers);
+  ~worker_pool() override;
+
+  void submit(process_slot& slot) override;
+  void arm(timer& t) override;
+  void attach(poller& what) override;
+  void detach() override;
+  void stop() override;
+  [[nodiscard]] std::size_t workers() const noexcept override { return workers_.size(); }
+  void add_up(system_counts& into) const override;
+
+  // There is work for another worker: wakes one, unless one is looking for work already.
+  void notify() noexcept;
+  // Work may be stuck behind what this worker does next: has an idle worker watch.
+  void ensure_watch() noexcept;
+
+ private:
+  friend class worker;
+  [[nodiscard]] bool has_work() const noexcept;
+  worker* take_idle() noexcept;
+  static void wake_up(worker& w) noexcept;
+  bool try_poll(worker& by, std::chrono::nanoseconds limit) noexcept;
+
+  engine& home_;
+  std::vector<std::unique_ptr<worker>> workers_;
+  submit_queue<std_sync, process_slot> submitted_;
+  alignas(64) std::atomic<std::uint64_t> idle_{0};  // a bit for each worker that sleeps
+  std::atomic<int> searching_{0};                   // workers that were woken and have found nothing
+  std::atomic<bool> watched_{false};  // a worker is on watch, or was woken to be
+  std::atomic<bool> watcher_{false};  // a worker is on watch
+  std::atomic<bool> stopping_{false};
+  std::atomic<poller*> poller_{nullptr};
+  std::atomic<bool> poller_taken_{false};
+};
+
+}  // namespace troupe::internal

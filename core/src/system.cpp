@@ -1,0 +1,151 @@
+#include <troupe/system.hpp>
+
+#include "platform/threads.hpp"
+#include "process/internal_signals.hpp"
+#include "process/relations.hpp"
+#include "runtime/engine.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace troupe {
+namespace internal {
+
+outside_wait::outside_wait(engine& home) {
+  if (running.home == &home)
+    throw std::logic_error(
+        "troupe: system::call, run and supervise wait on a thread and must not be used inside a "
+        "process: co_await self.call(...) there");
+}
+
+void outside_wait::wait() {
+  const std::atomic_ref word(done_);
+  // Acquire pairs with the release of the notice: what the process wrote is seen.
+  while (word.load(std::memory_order_acquire) == 0)
+    platform::futex_wait(&done_, 0, infinity);
+}
+
+outside_wait::notice::~notice() {
+  // The wait may be destroyed right after the store; the wake-up only names its address.
+  std::uint32_t& word = target_.done_;
+  std::atomic_ref(word).store(1, std::memory_order_release);
+  platform::futex_wake_one(&word);
+}
+
+}  // namespace internal
+
+namespace {
+
+// Ends all processes but this one and waits until they are gone.
+task<> end_all(context self, internal::engine& home) {
+  home.closing.store(true);
+  for (;;) {
+    std::map<monitor_ref, pid> left;
+    home.table.each([&](pid p) {
+      if (p != self.id()) left.emplace(self.monitor(p), p);
+    });
+    if (left.empty()) co_return;
+    for (const auto& [ref, p] : left) {
+      // The first ends those that do not trap exits and lets servers say goodbye; the second ends
+      // the others.
+      self.exit(p, exit_reason::shutdown);
+      self.exit(p, exit_reason::kill);
+    }
+    while (!left.empty()) {
+      const auto ended = co_await self.receive_within<down>(home.options.stop_report_after);
+      if (ended) {
+        left.erase(ended->ref);
+        continue;
+      }
+      std::string names;
+      for (const auto& [ref, p] : left) {
+        if (names.size() > 200) break;
+        names += ' ' + to_string(p);
+      }
+      home.log(log_level::warning,
+               "the system is stopping and waits for {} processes that do not return from what "
+               "they do:{}",
+               left.size(), names);
+    }
+  }
+}
+
+}  // namespace
+
+system::system(system_options options)
+    : engine_(new internal::engine(*this, std::move(options)),
+              [](internal::engine* e) { delete e; }) {}
+
+system::~system() {
+  std::vector<pid> trees;
+  {
+    const std::lock_guard lock(engine_->mutex);
+    trees = engine_->trees;
+  }
+  run([&](context self) -> task<> {
+    while (!trees.empty()) {
+      const monitor_ref ref = self.monitor(trees.back());
+      exit(trees.back(), exit_reason::shutdown);
+      (void)co_await self.receive<down>([&](const down& d) { return d.ref == ref; });
+      trees.pop_back();
+    }
+    co_await end_all(self, *engine_);
+  });
+  engine_->turns->stop();
+}
+
+void system::exit(pid to, const exit_reason& reason) {
+  engine_->deliver(to, internal::make_node<internal::exit_sent>(pid{}, reason, false));
+}
+
+pid system::whereis(std::string_view name) { return engine_->names.find(name); }
+
+bool system::alive(pid process) {
+  return !process.local() || engine_->table.find(process) != nullptr;
+}
+
+pid system::start_tree(internal::strategy how, std::vector<child_spec> children) {
+  const pid tree = run([&](context self) -> task<pid> {
+    internal::launch_options options;
+    options.monitor = options.announce = true;
+    const pid made = internal::launch_supervisor(*engine_, options, how, std::move(children));
+    exit_reason failure;
+    const bool started = co_await self.receive(
+        [](internal::init_done) { return true; },
+        [&](down d) {
+          failure = std::move(d.reason);
+          return false;
+        });
+    if (!started) throw start_failed("the supervision tree", std::move(failure));
+    co_return made;
+  });
+  const std::lock_guard lock(engine_->mutex);
+  std::erase_if(engine_->trees, [&](pid old) { return !alive(old); });
+  engine_->trees.push_back(tree);
+  return tree;
+}
+
+system_counts system::counts() const {
+  system_counts sum;
+  engine_->turns->add_up(sum);
+  const internal::tally& outside = engine_->outside;
+  sum.processes += outside.processes.load(std::memory_order_relaxed);
+  sum.timers += outside.timers.load(std::memory_order_relaxed);
+  sum.links += outside.links.load(std::memory_order_relaxed);
+  sum.monitors += outside.monitors.load(std::memory_order_relaxed);
+  sum.messages_dropped += outside.dropped.load(std::memory_order_relaxed);
+  sum.names = static_cast<std::int64_t>(engine_->names.size());
+  return sum;
+}
+
+std::size_t system::workers() const noexcept { return engine_->turns->workers(); }
+
+void system::log(log_level level, std::string_view text) const noexcept {
+  engine_->options.log->write(level, text);
+}
+
+const std::shared_ptr<clock>& system::time() const noexcept { return engine_->options.time; }
+const std::shared_ptr<entropy>& system::random() const noexcept { return engine_->options.random; }
+
+}  // namespace troupe
