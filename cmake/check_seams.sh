@@ -14,7 +14,7 @@ randomness | draw from the injected entropy | \b(std::|@)rand\b|\bs?rand\(|\bran
 a thread or a lock | give the state to one process, or use the wrappers of core/src/platform | \bstd::(jthread|thread|async|call_once|barrier|latch|\w*mutex|\w*semaphore|condition_variable)|\bpthread_|\bSYS_futex\b
 a socket | use the transport, which net/src/reactor implements | \bboost(/|::)asio\b|@(socket|connect|bind|listen|accept4?|send|recv|poll|shutdown)\(|\bgetaddrinfo\(|\bepoll_|\beventfd\b
 the environment | read it in the platform layer and pass the value in | \b(secure_)?getenv\b|\bsetenv\(
-a file | read or write it in the platform layer | \b[io]?fstream\b|\bfopen\(|@(open|openat|read|write|close)\(|\bstd::filesystem\b
+a file | read or write it in the platform layer | \b[io]?fstream\b|\bfopen\(|@(open|openat|read|write|close)\(|\bstd::filesystem::(?!path\b)
 an OS process | start and signal processes in the platform layer | \bv?fork\(\)|\bexecve?p?\(|\bposix_spawn|\bwaitpid\(|@kill\(|\bsigaction\b
 a header of the operating system | include it in the platform layer only | #include <((sys|linux|netinet)/|(unistd|pthread|sched|signal|fcntl|poll|spawn|time)\.h>)
 '
