@@ -22,8 +22,7 @@ outside_wait::outside_wait(engine& home) {
 void outside_wait::wait() {
   const std::atomic_ref word(done_);
   // Acquire pairs with the release of the notice: what the process wrote is seen.
-  while (word.load(std::memory_order_acquire) == 0)
-    platform::futex_wait(&done_, 0, infinity);
+  while (word.load(std::memory_order_acquire) == 0) platform::futex_wait(&done_, 0, infinity);
 }
 
 outside_wait::notice::~notice() {
@@ -83,6 +82,7 @@ system::~system() {
     const std::lock_guard lock(engine_->mutex);
     trees = engine_->trees;
   }
+  engine_->table.add_spare();
   run([&](context self) -> task<> {
     while (!trees.empty()) {
       const monitor_ref ref = self.monitor(trees.back());
@@ -111,12 +111,11 @@ pid system::start_tree(internal::strategy how, std::vector<child_spec> children)
     options.monitor = options.announce = true;
     const pid made = internal::launch_supervisor(*engine_, options, how, std::move(children));
     exit_reason failure;
-    const bool started = co_await self.receive(
-        [](internal::init_done) { return true; },
-        [&](down d) {
-          failure = std::move(d.reason);
-          return false;
-        });
+    const bool started = co_await self.receive([](internal::init_done) { return true; },
+                                               [&](down d) {
+                                                 failure = std::move(d.reason);
+                                                 return false;
+                                               });
     if (!started) throw start_failed("the supervision tree", std::move(failure));
     co_return made;
   });

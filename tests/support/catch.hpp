@@ -13,5 +13,6 @@ inline auto ContainsSubstring(const std::string& text) { return Contains(text); 
 }  // namespace Catch::Matchers
 #endif
 
-// CHECK_THROWS_WITH(expression, matchers::ContainsSubstring("...")); also StartsWith, EndsWith, Matches.
+// CHECK_THROWS_WITH(expression, matchers::ContainsSubstring("...")); also StartsWith, EndsWith,
+// Matches.
 namespace matchers = Catch::Matchers;

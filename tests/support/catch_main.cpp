@@ -2,8 +2,11 @@
 // implementation into the file that defines CATCH_CONFIG_RUNNER.
 #define CATCH_CONFIG_RUNNER
 #include "support/catch.hpp"
+#include "support/instead_of_tests.hpp"
 
 int main(int argc, char** argv) {
+  if (instead_of_tests != nullptr)
+    if (const auto status = instead_of_tests(argc, argv)) return *status;
   Catch::Session session;
   if (int wrong = session.applyCommandLine(argc, argv)) return wrong;
 #if CATCH_VERSION_MAJOR == 2

@@ -27,7 +27,8 @@ class [[nodiscard]] pending_reply {
       suspend(leaf);
     }
     result<typename T::reply> await_resume() {
-      return result<typename T::reply>(internal::take_reply(pending.slot_));
+      return result<typename T::reply>(
+          internal::take_reply(pending.slot_, message_type_of<internal::reply_payload_of<T>>));
     }
     pending_reply& pending;
   };
@@ -59,10 +60,10 @@ class [[nodiscard]] call_awaiter {
     return true;
   }
   auto await_resume() {
-    message answer(take_reply(slot_));
+    message answer(take_reply(slot_, message_type_of<reply_payload_of<T>>));
     if constexpr (Throws) {
-      auto* value = answer.get_if<reply_payload<reply_value<reply>>>();
-      if (value == nullptr) throw_call_error(type_of<T>.name, to_, std::move(answer));
+      auto* value = answer.get_if<reply_payload_of<T>>();
+      if (value == nullptr) throw_call_error(type_of<T>.name, to_, answer);
       if constexpr (!std::is_void_v<reply>) return reply(std::move(value->value));
     } else {
       return result<reply>(answer.release());

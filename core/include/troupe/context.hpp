@@ -34,18 +34,20 @@ class context {
   // --- messages -------------------------------------------------------------------------------
 
   /// Sends a value: at most once, in order with all that this process sends there. Never fails and
-  /// never waits; to a dead process it is dropped. Cost: one allocation, one atomic operation.
+  /// never waits; to a dead process it is dropped. A `troupe::message` is passed on as it is.
+  /// Cost: one allocation, one atomic operation.
   template <class T>
   void send(pid to, T&& value) const {
-    using stored = std::decay_t<T>;
-    internal::check_sendable<stored>();
-    internal::send(to, internal::make_node<stored>(std::forward<T>(value)));
+    internal::send(to, internal::to_node(std::forward<T>(value)));
   }
   template <class T>
   void send(const destination& to, T&& value) const {
-    using stored = std::decay_t<T>;
-    internal::check_sendable<stored>();
-    internal::send(to, internal::make_node<stored>(std::forward<T>(value)));
+    internal::send(to, internal::to_node(std::forward<T>(value)));
+  }
+  /// To oneself: `self.send(self, value)`.
+  template <class T>
+  void send(const context& to, T&& value) const {
+    send(to.id(), std::forward<T>(value));
   }
   /// To a typed reference: what its server does not handle does not compile.
   template <class S, class T>
@@ -53,8 +55,6 @@ class context {
     internal::check_handled<S, std::decay_t<T>>();
     send(to.id(), std::forward<T>(value));
   }
-  /// Passes a message on as it is.
-  void send(pid to, message what) const { internal::send(to, what.release()); }
 
   /// Takes the first message that a handler accepts: `co_await self.receive([](add m) {...}, ...)`.
   /// Others stay in the mailbox, in order. A handler that takes `troupe::message` accepts all. The
@@ -136,7 +136,7 @@ class context {
   template <class Function, class... Args>
     requires(!internal::server_type<Function>)
   monitored spawn_with(const spawn_options& options, Function&& function, Args&&... args) const {
-    return internal::launch(home(), {options}, internal::type_name<std::decay_t<Function>>(),
+    return internal::launch(home(), {options}, internal::behaviour_name<std::decay_t<Function>>(),
                             std::forward<Function>(function), std::forward<Args>(args)...);
   }
   /// Starts a server: `ref<counter> c = self.spawn<counter>(0)`. Its constructor runs in the new
@@ -159,7 +159,8 @@ class context {
   /// Ties this process and another: when one ends, the other gets an exit signal. Idempotent. If
   /// there is no such process, this one gets an exit signal with noproc.
   void link(pid to) const;
-  /// Removes the link; no exit signal by it arrives after this returns.
+  /// Removes the link; no exit signal by it arrives after this returns. One that was trapped before
+  /// stays in the mailbox, as in OTP.
   void unlink(pid to) const;
   /// Yields exactly one `down` when the target ends, at once if it has (noproc).
   [[nodiscard]] monitor_ref monitor(const destination& target) const;
@@ -181,22 +182,21 @@ class context {
   /// The process of that name on this node, or none.
   [[nodiscard]] pid whereis(std::string_view name) const;
 
-  // --- time and the outside -----------------------------------------------------------------------
+  // --- time and the outside
+  // -----------------------------------------------------------------------
 
   /// Sends the value after a delay; never early. The timer ends with this process.
   template <class T>
   timer_ref send_after(std::chrono::nanoseconds delay, const destination& to, T&& value) const {
-    using stored = std::decay_t<T>;
-    internal::check_sendable<stored>();
-    return arm_send(delay, to, internal::make_node<stored>(std::forward<T>(value)));
+    return arm_send(delay, to, internal::to_node(std::forward<T>(value)));
   }
   /// Whether the timer was stopped before it fired; afterwards it does not fire.
   bool cancel(timer_ref timer) const;
   [[nodiscard]] auto sleep(std::chrono::nanoseconds time) const { return sleep_for(time); }
   /// Lets other processes run.
   [[nodiscard]] internal::yield_wait yield() const { return {}; }
-  /// Runs the function on the pool for calls that block and gives what it returns; what it throws is
-  /// thrown here. This process cannot be killed before the function has returned.
+  /// Runs the function on the pool for calls that block and gives what it returns; what it throws
+  /// is thrown here. This process cannot be killed before the function has returned.
   template <class Function>
   [[nodiscard]] auto blocking(Function&& function) const {
     return internal::blocking_awaiter<std::decay_t<Function>>(std::forward<Function>(function));
@@ -217,11 +217,20 @@ class context {
 
 namespace internal {
 
+// Whether a process function, or the one call operator of a closure, has a reference parameter.
 template <class Function>
 inline constexpr bool takes_references = false;
-template <class R, class Context, class... Args>
-inline constexpr bool takes_references<R (*)(Context, Args...)> =
+template <class R, class... Args>
+inline constexpr bool takes_references<R (*)(Args...)> = (std::is_reference_v<Args> || ...);
+template <class R, class C, class... Args>
+inline constexpr bool takes_references<R (C::*)(Args...)> = (std::is_reference_v<Args> || ...);
+template <class R, class C, class... Args>
+inline constexpr bool takes_references<R (C::*)(Args...) const> =
     (std::is_reference_v<Args> || ...);
+template <class Function>
+  requires requires { &Function::operator(); }
+inline constexpr bool takes_references<Function> =
+    takes_references<decltype(&Function::operator())>;
 
 template <class Function>
 struct kept final : kept_closure {

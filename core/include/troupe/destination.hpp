@@ -15,7 +15,8 @@ class destination {
   template <std::convertible_to<pid> P>
   destination(const P& to) : pid_(to) {}  // NOLINT(*-explicit-*): a pid is a destination
   template <std::convertible_to<std::string_view> S>
-  destination(const S& name) : name_(std::string_view(name)) {}  // NOLINT(*-explicit-*): so is a name
+  destination(const S& name)
+      : name_(std::string_view(name)) {}  // NOLINT(*-explicit-*): so is a name
   destination(std::string_view name, std::string_view node) : name_(name), node_(node) {}
 
   /// The pid, or none if this is a name.

@@ -6,6 +6,8 @@
 #include <troupe/seams.hpp>
 #include <troupe/signals.hpp>
 
+#include <functional>
+
 namespace troupe {
 
 namespace internal {
@@ -29,17 +31,18 @@ namespace internal {
 /// Sets where messages for other nodes go; null: nowhere, they come back as `noconnection`. The
 /// engine keeps what was ever set until it ends, because a thread may be just handing it a message.
 void attach(engine& home, std::shared_ptr<distribution> carrier);
-/// Has idle workers wait in the poller. One at a time; `detach_poller` returns when no worker is in
-/// it any more.
-void attach_poller(engine& home, poller& what);
-void detach_poller(engine& home);
+/// What idle workers of the engine wait in: its poller, or the one that `make` makes now if it has
+/// none. It lives until the workers have stopped, after the last process has ended. Any thread.
+std::shared_ptr<poller> poller_of(engine& home,
+                                  const std::function<std::shared_ptr<poller>()>& make);
 /// Gives a message from another node to a process here, or says to the sender that there is none,
 /// as for a local send.
 void deliver(engine& home, const destination& to, message what) noexcept;
 /// What the senders of an undeliverable message are owed: a failed reply, a `down`, an exit signal.
 /// Nothing for plain messages.
 void bounce(engine& home, const destination& to, message what, const exit_reason& why) noexcept;
-/// Fills in who waits for a request that came from another node, as a blank message of kind request.
+/// Fills in who waits for a request that came from another node, as a blank message of kind
+/// request.
 void address_request(engine& home, message& request, pid reply_to, std::uint64_t ref,
                      std::chrono::nanoseconds timeout);
 

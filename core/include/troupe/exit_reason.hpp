@@ -16,7 +16,7 @@ class exit_reason {
   enum class kind : std::uint8_t {
     normal,        // it returned
     shutdown,      // it was asked to stop, by its supervisor as a rule
-    kill,          // sent to end a process at once; nobody ends with it
+    kill,          // sent to end a process at once, which then ends with `killed`
     killed,        // it was sent `kill`
     noproc,        // there was no such process
     noconnection,  // its node cannot be reached, or was lost: the process may live on
@@ -60,7 +60,7 @@ class exit_reason {
   template <class T>
   [[nodiscard]] const T* get_if() const noexcept {
     const message* value = own_value();
-    return value != nullptr ? const_cast<message*>(value)->get_if<T>() : nullptr;
+    return value != nullptr ? value->get_if<T>() : nullptr;
   }
   /// The program's own value, or null.
   [[nodiscard]] const message* own_value() const noexcept;

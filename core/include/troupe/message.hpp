@@ -24,8 +24,8 @@ enum class message_kind : std::uint8_t {
 struct message_type {
   const type_info* value = nullptr;  // of a request its body, of a reply its result
   message_kind kind = message_kind::value;
-  std::uint32_t size = 0;          // of the payload in bytes
-  std::uint32_t value_offset = 0;  // of the value within the payload
+  std::uint32_t size = 0;                      // of the payload in bytes
+  std::uint32_t value_offset = 0;              // of the value within the payload
   void (*construct)(void* payload) = nullptr;  // null if the value cannot be made from nothing
   void (*destroy)(void* payload) noexcept = nullptr;
 };
@@ -64,7 +64,8 @@ inline constexpr bool points_to_mutable = false;
 template <class T>
 inline constexpr bool points_to_mutable<std::shared_ptr<T>> = !std::is_const_v<T>;
 
-template <class T>
+// `Above` are the types that T is part of, so that the check of a type that holds itself ends.
+template <class T, class... Above>
 consteval void check_sendable() {
   static_assert(!std::is_reference_v<T>,
                 "a reference cannot be sent: processes share nothing; send the value");
@@ -78,11 +79,22 @@ consteval void check_sendable() {
                 "send the value, or a std::shared_ptr<const T>");
   static_assert(std::is_object_v<T> && std::is_move_constructible_v<T>,
                 "a message must be a value type that can be moved");
-  static_assert(alignof(T) <= max_payload_alignment, "a message may be aligned to 16 bytes at most");
-  if constexpr (type_of<T>.form == shape::record) {
+  static_assert(alignof(T) <= max_payload_alignment,
+                "a message may be aligned to 16 bytes at most");
+  constexpr shape form = type_of<T>.form;
+  if constexpr ((std::same_as<T, Above> || ...)) {
+  } else if constexpr (form == shape::record) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (check_sendable<typename fields_of<T>::template type<I>>(), ...);
+      (check_sendable<typename fields_of<T>::template type<I>, T, Above...>(), ...);
     }(std::make_index_sequence<fields_of<T>::count>{});
+  } else if constexpr (form == shape::sequence) {
+    check_sendable<typename element_of<T>::type, T, Above...>();
+  } else if constexpr (form == shape::optional) {
+    check_sendable<std::remove_cvref_t<decltype(*std::declval<T&>())>, T, Above...>();
+  } else if constexpr (form == shape::choice) {
+    [&]<class... Ts>(std::type_identity<std::variant<Ts...>>) {
+      (check_sendable<Ts, T, Above...>(), ...);
+    }(std::type_identity<T>{});
   }
 }
 
@@ -182,8 +194,11 @@ class message {
   /// The payload if it is a T, else null.
   template <class T>
   [[nodiscard]] T* get_if() noexcept {
-    return node_ != nullptr && node_->type == &message_type_of<T> ? static_cast<T*>(node_->payload())
-                                                                  : nullptr;
+    return is<T>() ? static_cast<T*>(node_->payload()) : nullptr;
+  }
+  template <class T>
+  [[nodiscard]] const T* get_if() const noexcept {
+    return is<T>() ? static_cast<const T*>(std::as_const(*node_).payload()) : nullptr;
   }
   /// The whole payload: of a request, its header and then its value.
   [[nodiscard]] void* payload() noexcept { return node_->payload(); }
@@ -191,8 +206,28 @@ class message {
   [[nodiscard]] internal::message_node* release() noexcept { return std::exchange(node_, nullptr); }
 
  private:
+  template <class T>
+  [[nodiscard]] bool is() const noexcept {
+    return node_ != nullptr && node_->type == &message_type_of<T>;
+  }
   internal::message_node* node_ = nullptr;
 };
+
+namespace internal {
+
+// What `send` sends: the value in a message, or the message itself.
+template <class T>
+[[nodiscard]] message_node* to_node(T&& value) {
+  using stored = std::decay_t<T>;
+  if constexpr (std::same_as<stored, message>) {
+    return message(std::forward<T>(value)).release();
+  } else {
+    check_sendable<stored>();
+    return make_node<stored>(std::forward<T>(value));
+  }
+}
+
+}  // namespace internal
 
 /// The value as text, by its fields: `play::add{1, "song"}`. For logs and crash reports.
 [[nodiscard]] std::string to_text(const type_info& type, const void* value);

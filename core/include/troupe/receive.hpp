@@ -18,7 +18,7 @@ struct after_clause {
 /// is there. (Erlang: `after`.)
 template <class Handler>
 [[nodiscard]] after_clause<std::decay_t<Handler>> after(std::chrono::nanoseconds limit,
-                                                       Handler&& handler) {
+                                                        Handler&& handler) {
   return {limit, std::forward<Handler>(handler)};
 }
 
@@ -122,8 +122,10 @@ class [[nodiscard]] receive_awaiter : public receive_wait {
     if constexpr (timed)
       if (match == nullptr)
         return call_clause<Result>(std::get<sizeof...(Clauses) - 1>(handlers_).handler);
-    message taken(std::exchange(match, nullptr));
-    return dispatch<0>(taken);
+    if constexpr (count > 0) {
+      message taken(std::exchange(match, nullptr));
+      return dispatch<0>(taken);
+    }
   }
 
  private:
@@ -166,16 +168,21 @@ task<R> receive_with_tasks(Clauses... clauses) {
 }
 
 template <class... Clauses>
+consteval bool after_stands_last() {
+  std::size_t index = 0;
+  return ((++index == sizeof...(Clauses) || !is_after<Clauses>) && ...);
+}
+
+template <class... Clauses>
 auto make_receive(Clauses... clauses) {
   static_assert(sizeof...(Clauses) > 0, "receive needs a handler, as in receive([](add m) {...})");
-  static_assert([] {
-    std::size_t seen = 0, index = 0, last = 0;
-    ((++index, seen += is_after<Clauses> ? 1u : 0u, last = is_after<Clauses> ? index : last), ...);
-    return seen == 0 || (seen == 1 && last == sizeof...(Clauses));
-  }(), "`after` is the last clause of a receive, and there is one at most");
-  static_assert(requires {
-    typename std::common_type<typename unwrap<typename clause_result<Clauses>::type>::type...>::type;
-  }, "the handlers of one receive must give results of one type");
+  static_assert(after_stands_last<Clauses...>(),
+                "`after` is the last clause of a receive, and there is one at most");
+  static_assert(
+      requires {
+        typename std::common_type<
+            typename unwrap<typename clause_result<Clauses>::type>::type...>::type;
+      }, "the handlers of one receive must give results of one type");
   using result =
       std::common_type_t<typename unwrap<typename clause_result<Clauses>::type>::type...>;
   if constexpr ((is_task<typename clause_result<Clauses>::type> || ...))
@@ -201,14 +208,15 @@ class [[nodiscard]] receive_one : public receive_wait {
     mention<T>();
     clauses = types;
     if constexpr (!std::same_as<Predicate, any_value>)
-      accepts = [](receive_wait& self, message_node& candidate) -> bool {
-        return static_cast<receive_one&>(self).predicate_(
+      accepts = [](receive_wait& self, message_node& candidate) noexcept {
+        return static_cast<receive_one&>(self).holds_for(
             *static_cast<const T*>(candidate.payload()));
       };
   }
   [[nodiscard]] bool await_ready() { return ready_within(limit_); }
   void await_suspend(std::coroutine_handle<> leaf) { suspend_within(leaf, limit_); }
   auto await_resume() {
+    if (failed) std::rethrow_exception(failure_);
     if constexpr (Timed) {
       if (match == nullptr) return std::optional<T>();
       return std::optional<T>(take());
@@ -219,12 +227,23 @@ class [[nodiscard]] receive_one : public receive_wait {
 
  private:
   static constexpr std::array<const message_type*, 1> types = {&message_type_of<T>};
+  // Runs outside the coroutine, which is told by await_resume. The message stays where it is.
+  bool holds_for(const T& candidate) noexcept {
+    try {
+      return predicate_(candidate);
+    } catch (...) {
+      failure_ = std::current_exception();
+      failed = true;
+      return false;
+    }
+  }
   T take() {
     message taken(std::exchange(match, nullptr));
     return std::move(*taken.get_if<T>());
   }
-  Predicate predicate_;
+  [[no_unique_address]] Predicate predicate_;
   std::chrono::nanoseconds limit_;
+  std::exception_ptr failure_;  // what the predicate threw
 };
 
 }  // namespace internal

@@ -26,7 +26,7 @@ class exit_reason;
 /// How a value is built, as far as a format (protobuf, text, JSON) must know.
 enum class shape : std::uint8_t {
   boolean,
-  signed_integer,    // also enumerations; `size` tells the width
+  signed_integer,  // also enumerations; `size` tells the width
   unsigned_integer,
   real,
   text,
@@ -53,14 +53,14 @@ struct type_info {
 
   std::span<const type_info* const> parts;
   void* (*part)(void* object, std::size_t index) = nullptr;  // record and choice
-  std::size_t (*count)(const void* object) = nullptr;  // elements; the active one of a choice
+  std::size_t (*count)(const void* object) = nullptr;        // elements; the active one of a choice
   void (*each)(const void* object, void (*visit)(void* state, const void* element),
                void* state) = nullptr;
-  void (*insert)(void* object, void* element) = nullptr;            // moves the element in
-  void (*select)(void* object, std::size_t alternative) = nullptr;  // choice
+  void (*insert)(void* object, void* element) = nullptr;             // moves the element in
+  void (*select)(void* object, std::size_t alternative) = nullptr;   // choice
   std::span<const std::byte> (*view)(const void* object) = nullptr;  // text and bytes
   void (*assign)(void* object, std::span<const std::byte>) = nullptr;
-  std::string (*serialize)(const void* object) = nullptr;  // foreign
+  bool (*serialize)(const void* object, std::string& out) = nullptr;  // foreign
   bool (*parse)(void* object, std::string_view bytes) = nullptr;
 };
 
@@ -68,7 +68,8 @@ namespace internal {
 
 template <class T>
 consteval std::string_view raw_type_name() {
-  std::string_view text = __PRETTY_FUNCTION__;  // "... [T = play::add]" or "... [with T = ...; ...]"
+  std::string_view text =
+      __PRETTY_FUNCTION__;  // "... [T = play::add]" or "... [with T = ...; ...]"
   text.remove_prefix(text.find("T = ") + 4);
   return text.substr(0, text.find_first_of(";]"));
 }
@@ -84,8 +85,8 @@ template <class T>
 consteval auto clean_type_name() {
   constexpr std::string_view raw = raw_type_name<T>();
   name_buffer<raw.size() + 1> out;
-  constexpr std::string_view noise[] = {"(anonymous namespace)::", "{anonymous}::", "<unnamed>::",
-                                        "__cxx11::"};
+  constexpr std::string_view noise[] = {
+      "(anonymous namespace)::", "{anonymous}::", "<unnamed>::", "__cxx11::"};
   for (std::size_t i = 0; i < raw.size();) {
     std::size_t skip = 0;
     for (std::string_view word : noise)
@@ -127,10 +128,63 @@ template <class T>
 inline constexpr bool is_duration = false;
 template <class Rep, class Period>
 inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = std::is_integral_v<Rep>;
+// A pointer to one plain value, which a format may take apart: not to an array, nor to a base
+// class, whose object may be of another type, nor with a deleter of its own.
+template <class T>
+inline constexpr bool owns_plain_value = false;
+template <class E>
+  requires(!std::is_array_v<E>)
+inline constexpr bool owns_plain_value<std::unique_ptr<E>> =
+    std::is_move_constructible_v<E> && !std::is_polymorphic_v<E>;
+// Whether char and wchar_t have a sign depends on the processor; here they have none.
+template <class T>
+inline constexpr bool has_sign =
+    std::is_signed_v<T> && !std::same_as<T, char> && !std::same_as<T, wchar_t>;
 template <class T>
 concept tuple_like = is_a<T, std::pair> || is_a<T, std::tuple> || is_std_array<T>;
 template <class T>
 concept byte_like = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
+
+template <class T>
+constexpr std::string_view type_name();
+
+// Names of standard templates are put together from those of their arguments, because compilers
+// write them in different ways.
+template <class T>
+struct template_name;
+template <class... Ts>
+consteval auto join_names(std::string_view head) {
+  constexpr std::size_t length = (type_name<Ts>().size() + ... + (sizeof...(Ts) + 16));
+  name_buffer<length> out;
+  const auto add = [&](std::string_view text) {
+    for (const char c : text) out.text[out.size++] = c;
+  };
+  add(head);
+  std::size_t index = 0;
+  ((add(index++ == 0 ? "<" : ","), add(type_name<Ts>())), ...);
+  add(sizeof...(Ts) == 0 ? "<>" : ">");
+  return out;
+}
+template <class... Ts>
+struct template_name<std::tuple<Ts...>> {
+  static constexpr auto value = join_names<Ts...>("tuple");
+};
+template <class... Ts>
+struct template_name<std::pair<Ts...>> {
+  static constexpr auto value = join_names<Ts...>("pair");
+};
+template <class... Ts>
+struct template_name<std::variant<Ts...>> {
+  static constexpr auto value = join_names<Ts...>("variant");
+};
+template <class T>
+struct template_name<std::optional<T>> {
+  static constexpr auto value = join_names<T>("optional");
+};
+template <class T>
+struct template_name<std::vector<T>> {
+  static constexpr auto value = join_names<T>("vector");
+};
 
 template <class T>
 constexpr std::string_view type_name() {
@@ -143,7 +197,9 @@ constexpr std::string_view type_name() {
   } else if constexpr (std::is_integral_v<T>) {
     constexpr std::string_view names[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
                                               {"int8", "int16", "int32", "int64"}};
-    return names[std::is_signed_v<T>][std::bit_width(sizeof(T)) - 1];
+    return names[has_sign<T>][std::bit_width(sizeof(T)) - 1];
+  } else if constexpr (requires { template_name<T>::value; }) {
+    return {template_name<T>::value.text, template_name<T>::value.size};
   } else {
     return {cleaned_type_name<T>.text, cleaned_type_name<T>.size};
   }
@@ -266,7 +322,11 @@ constexpr void describe_choice(type_info& info, std::type_identity<std::variant<
   };
   info.select = [](void* object, std::size_t alternative) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((I == alternative ? (as<T>(object).template emplace<I>(), 0) : 0), ...);
+      const auto make = [&]<std::size_t J, class A>(std::type_identity<A>) {
+        if constexpr (std::is_default_constructible_v<A>)
+          if (J == alternative) as<T>(object).template emplace<J>();
+      };
+      (make.template operator()<I>(std::type_identity<Ts>{}), ...);
     }(std::index_sequence_for<Ts...>{});
   };
 }
@@ -286,10 +346,8 @@ constexpr void describe_bytes(type_info& info) {
 template <class T>
 constexpr void describe_foreign(type_info& info) {
   info.form = shape::foreign;
-  info.serialize = [](const void* object) {
-    std::string bytes;
-    as<T>(object).SerializeToString(&bytes);
-    return bytes;
+  info.serialize = [](const void* object, std::string& out) {
+    return as<T>(object).SerializeToString(&out);
   };
   info.parse = [](void* object, std::string_view bytes) {
     return as<T>(object).ParseFromString(std::string(bytes));
@@ -309,10 +367,10 @@ constexpr type_info describe() {
   if constexpr (std::same_as<T, bool>) {
     info.form = shape::boolean;
   } else if constexpr (std::is_enum_v<T>) {
-    info.form = std::is_signed_v<std::underlying_type_t<T>> ? shape::signed_integer
-                                                            : shape::unsigned_integer;
+    info.form =
+        has_sign<std::underlying_type_t<T>> ? shape::signed_integer : shape::unsigned_integer;
   } else if constexpr (std::is_integral_v<T>) {
-    info.form = std::is_signed_v<T> ? shape::signed_integer : shape::unsigned_integer;
+    info.form = has_sign<T> ? shape::signed_integer : shape::unsigned_integer;
   } else if constexpr (is_duration<T>) {
     info.form = shape::signed_integer;  // the count of its ticks
   } else if constexpr (std::same_as<T, float> || std::same_as<T, double>) {
@@ -326,9 +384,8 @@ constexpr type_info describe() {
     info.form = shape::reason;
   } else if constexpr (serializes_itself<T>) {
     describe_foreign<T>(info);
-  } else if constexpr (is_a<T, std::optional> || is_a<T, std::unique_ptr>) {
-    if constexpr (!std::is_array_v<typename std::pointer_traits<T*>::element_type>)
-      describe_optional<T>(info);
+  } else if constexpr (is_a<T, std::optional> || owns_plain_value<T>) {
+    describe_optional<T>(info);
   } else if constexpr (is_a<T, std::variant>) {
     describe_choice<T>(info, std::type_identity<T>{});
   } else if constexpr (tuple_like<T>) {

@@ -5,6 +5,12 @@
 
 #include <concepts>
 
+// `offsetof` is used on classes that hold any value. Both compilers define it for every class
+// without virtual bases; the language promises it for standard layout only, which is what they warn
+// about.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+
 namespace troupe {
 
 /// A message type that is answered: it names the type of its reply as `reply`.
@@ -43,6 +49,8 @@ struct reply_payload {
     type.value_offset = static_cast<std::uint32_t>(offsetof(reply_payload, value));
   }
 };
+template <request_message T>
+using reply_payload_of = reply_payload<reply_value<typename T::reply>>;
 // In the place of a reply: why there is none.
 struct failed_reply {
   reply_header header;
@@ -99,9 +107,9 @@ class [[nodiscard]] request {
     using result = internal::reply_value<reply_type>;
     static_assert(std::is_constructible_v<result, Args&&...>,
                   "this value is not of the request's reply type");
-    internal::send_reply(header_, internal::make_node<internal::reply_payload<result>>(
-                                      internal::reply_header{header_.ref},
-                                      result(std::forward<Args>(value)...)));
+    internal::send_reply(
+        header_, internal::make_node<internal::reply_payload<result>>(
+                     internal::reply_header{header_.ref}, result(std::forward<Args>(value)...)));
   }
   /// Ends the call with a reason in the place of an answer.
   void fail(const exit_reason& reason) { internal::send_failure(header_, reason); }
@@ -122,20 +130,20 @@ template <class R>
 class [[nodiscard]] result {
  public:
   explicit result(internal::message_node* reply) : reply_(reply) {}
-  [[nodiscard]] explicit operator bool() noexcept { return value_node() != nullptr; }
-  [[nodiscard]] bool has_value() noexcept { return value_node() != nullptr; }
+  [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+  [[nodiscard]] bool has_value() const noexcept { return reply_.get_if<payload>() != nullptr; }
   /// The answer. Only if there is one.
-  [[nodiscard]] internal::reply_value<R>& operator*() noexcept { return value_node()->value; }
-  [[nodiscard]] internal::reply_value<R>* operator->() noexcept { return &value_node()->value; }
+  [[nodiscard]] internal::reply_value<R>& operator*() noexcept {
+    return reply_.get_if<payload>()->value;
+  }
+  [[nodiscard]] internal::reply_value<R>* operator->() noexcept { return &**this; }
   /// Why there is none. Only if there is none.
-  [[nodiscard]] const exit_reason& reason() noexcept {
+  [[nodiscard]] const exit_reason& reason() const noexcept {
     return reply_.get_if<internal::failed_reply>()->value;
   }
 
  private:
-  auto* value_node() noexcept {
-    return reply_.get_if<internal::reply_payload<internal::reply_value<R>>>();
-  }
+  using payload = internal::reply_payload<internal::reply_value<R>>;
   message reply_;
 };
 
@@ -145,7 +153,7 @@ namespace internal {
 template <class T>
 message_node* make_request(reply_slot& slot, T body, const request_header& header) {
   check_sendable<T>();
-  mention<reply_payload<reply_value<typename T::reply>>>();
+  mention<reply_payload_of<T>>();
   request_header numbered = header;
   numbered.ref = slot.ref;
   return make_node<request<T>>(numbered, std::move(body));
@@ -153,9 +161,13 @@ message_node* make_request(reply_slot& slot, T body, const request_header& heade
 // The header of a call that the running process makes now: its address and the deadline, which is
 // never later than that of the request it is serving.
 [[nodiscard]] request_header call_header(std::chrono::nanoseconds timeout);
-// The reply in the slot, or a failure that says `troupe::timeout`.
-[[nodiscard]] message_node* take_reply(reply_slot& slot);
-[[noreturn]] void throw_call_error(std::string_view request, const destination& to, message failed);
+// The reply in the slot; in the place of none, or of one of another type, a failed_reply that says
+// so.
+[[nodiscard]] message_node* take_reply(reply_slot& slot, const message_type& wanted);
+[[noreturn]] void throw_call_error(std::string_view request, const destination& to,
+                                   const message& failed);
 
 }  // namespace internal
 }  // namespace troupe
+
+#pragma GCC diagnostic pop

@@ -19,7 +19,7 @@ namespace troupe {
 ///
 /// For a type that names a reply, `handle(T)` returns the reply, or a `task` of it which may
 /// `co_await`, or `handle(request<T>)` takes the request to answer later. A message that is not
-/// listed is logged and dropped.
+/// listed is logged and dropped. When its supervisor stops it, it ends, also if it traps exits.
 class server {
  public:
   virtual ~server() = default;
@@ -89,9 +89,10 @@ void handle_request(S& self, request<T>&& asked, server_body& body) {
     else
       self.handle(std::move(asked));
   } else {
-    static_assert(requires { self.handle(std::move(*asked)); },
-                  "a server needs a public handle(T), or handle(troupe::request<T>), for each type "
-                  "T in its `handles`");
+    static_assert(
+        requires { self.handle(std::move(*asked)); },
+        "a server needs a public handle(T), or handle(troupe::request<T>), for each type "
+        "T in its `handles`");
     using given = decltype(self.handle(std::move(*asked)));
     if constexpr (is_task<given>) {
       auto handler = self.handle(std::move(*asked));
@@ -117,8 +118,9 @@ void handle_node(server& self, message_node& node, server_body& body) {
       handle_request<S, T>(target, request<T>({}, std::move(*static_cast<T*>(node.payload()))),
                            body);
   } else {
-    static_assert(requires(T m) { target.handle(std::move(m)); },
-                  "a server needs a public handle(T) for each type T in its `handles`");
+    static_assert(
+        requires(T m) { target.handle(std::move(m)); },
+        "a server needs a public handle(T) for each type T in its `handles`");
     T& value = *static_cast<T*>(node.payload());
     if constexpr (is_task<decltype(target.handle(std::move(value)))>)
       continue_with(body, target.handle(std::move(value)));
@@ -161,8 +163,9 @@ inline constexpr server_class class_of = {type_of<S>.name, server_entries<S>};
 
 template <server_type S, class... Args>
 monitored launch_server(engine& home, const launch_options& options, Args&&... args) {
-  static_assert(requires { typename S::handles; },
-                "a server lists what it handles: using handles = troupe::messages<add, get>;");
+  static_assert(
+      requires { typename S::handles; },
+      "a server lists what it handles: using handles = troupe::messages<add, get>;");
   static_assert(std::is_constructible_v<S, std::decay_t<Args>...>,
                 "spawn's arguments do not fit a constructor of this server");
   mention_all(typename S::handles{});

@@ -24,6 +24,12 @@ struct exit_signal {
 /// A point of the system's steady clock.
 using steady_time = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
+/// The point that long after another; the last one if there is none, and no earlier than `from`.
+[[nodiscard]] constexpr steady_time later(steady_time from, std::chrono::nanoseconds by) noexcept {
+  if (by <= std::chrono::nanoseconds::zero()) return from;
+  return by < steady_time::max() - from ? from + by : steady_time::max();
+}
+
 namespace internal {
 
 // The signals between processes, local and remote alike. They share the mailbox with messages,

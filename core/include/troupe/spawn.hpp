@@ -1,6 +1,7 @@
 #pragma once
 
 #include <troupe/process.hpp>
+#include <troupe/reflection.hpp>
 #include <troupe/signals.hpp>
 
 #include <functional>
@@ -34,9 +35,12 @@ class name_taken : public std::logic_error {
 
 namespace internal {
 
+class outside_wait;
+
 struct launch_options : spawn_options {
   bool announce = false;  // tell the parent when init is through (a supervisor waits for it)
   pid link_to = {};       // a process of another node, which ties itself to this one too
+  outside_wait* wakes = nullptr;  // a thread that waits until nothing is left of the process
 };
 
 // A process that is being made: its slot and address exist, its body not yet. Gives the slot back
@@ -55,6 +59,15 @@ class newborn {
   engine& home_;
   process_slot* slot_;
 };
+
+// What reports call the thing that a process runs. A function's name is not in its type.
+template <class Function>
+constexpr std::string_view behaviour_name() {
+  if constexpr (std::is_pointer_v<Function>)
+    return "a function";
+  else
+    return type_name<Function>();
+}
 
 template <class Function, class... Args>
 monitored launch(engine& home, const launch_options& options, std::string_view behaviour,

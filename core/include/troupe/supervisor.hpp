@@ -67,7 +67,7 @@ namespace internal {
 
 struct child_record {
   std::string id;
-  std::string name;
+  std::string name = {};
   std::function<pid(engine&, const launch_options&)> start;
   restart_type type = restart_type::permanent;
   std::chrono::nanoseconds shutdown = std::chrono::seconds(5);
@@ -106,7 +106,9 @@ class child_spec {
     return std::move(*this);
   }
   /// It is killed at once when it is to stop.
-  child_spec brutal_kill() && { return std::move(*this).shutdown(std::chrono::nanoseconds::zero()); }
+  child_spec brutal_kill() && {
+    return std::move(*this).shutdown(std::chrono::nanoseconds::zero());
+  }
 
   [[nodiscard]] const internal::child_record& record() const noexcept { return record_; }
 
@@ -117,7 +119,10 @@ class child_spec {
 namespace internal {
 pid launch_supervisor(engine& home, const launch_options& options, strategy how,
                       std::vector<child_spec> children);
-}
+// For a process function that is a child whose record says `announces`: its init is through.
+// Started in another way, it has nobody to tell.
+void announce_started(context self);
+}  // namespace internal
 
 /// A child that is a server: its constructor's arguments are copied at each start. The next child
 /// starts when the constructor is through.
@@ -134,21 +139,21 @@ template <class Function, class... Args>
 [[nodiscard]] child_spec child(std::string id, Function function, Args... args) {
   auto start = [function, args...](internal::engine& home,
                                    const internal::launch_options& options) {
-    return internal::launch(home, options, internal::type_name<Function>(), function, args...).id;
+    return internal::launch(home, options, internal::behaviour_name<Function>(), function, args...)
+        .id;
   };
   return child_spec({.id = std::move(id), .start = std::move(start)});
 }
 /// A child that is a supervisor with children of its own.
 template <supervision_strategy Strategy>
-[[nodiscard]] child_spec supervisor(std::string id, Strategy how, std::vector<child_spec> children) {
+[[nodiscard]] child_spec supervisor(std::string id, Strategy how,
+                                    std::vector<child_spec> children) {
   auto start = [strategy = internal::as_strategy(how), children = std::move(children)](
                    internal::engine& home, const internal::launch_options& options) {
     return internal::launch_supervisor(home, options, strategy, children);
   };
-  return child_spec({.id = std::move(id),
-                     .start = std::move(start),
-                     .shutdown = infinity,
-                     .announces = true});
+  return child_spec(
+      {.id = std::move(id), .start = std::move(start), .shutdown = infinity, .announces = true});
 }
 
 }  // namespace troupe

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <troupe/outside.hpp>
 #include <troupe/seams.hpp>
 #include <troupe/server.hpp>
-#include <troupe/outside.hpp>
 #include <troupe/supervisor.hpp>
 
 namespace troupe {
@@ -22,9 +22,9 @@ struct system_options {
   /// reports those that hold it up. It then goes on waiting: a C++ thread cannot be stopped.
   std::chrono::nanoseconds stop_report_after = std::chrono::seconds(5);
   /// The seams; null is the real one.
-  std::shared_ptr<clock> time;
-  std::shared_ptr<entropy> random;
-  std::shared_ptr<log_sink> log;
+  std::shared_ptr<clock> time = {};
+  std::shared_ptr<entropy> random = {};
+  std::shared_ptr<log_sink> log = {};
 };
 
 /// What lives in a system now, summed over its workers; exact when nothing runs.
@@ -58,7 +58,7 @@ class system {
   template <class Function, class... Args>
     requires(!internal::server_type<Function>)
   pid spawn_with(const spawn_options& options, Function&& function, Args&&... args) {
-    return internal::launch(home(), {options}, internal::type_name<std::decay_t<Function>>(),
+    return internal::launch(home(), {options}, internal::behaviour_name<std::decay_t<Function>>(),
                             std::forward<Function>(function), std::forward<Args>(args)...)
         .id;
   }
@@ -68,15 +68,12 @@ class system {
   }
   template <internal::server_type S, class... Args>
   ref<S> spawn_with(const spawn_options& options, Args&&... args) {
-    return ref<S>(
-        internal::launch_server<S>(home(), {options}, std::forward<Args>(args)...).id);
+    return ref<S>(internal::launch_server<S>(home(), {options}, std::forward<Args>(args)...).id);
   }
 
   template <class T>
   void send(const destination& to, T&& value) {
-    using stored = std::decay_t<T>;
-    internal::check_sendable<stored>();
-    internal::send_from(home(), to, internal::make_node<stored>(std::forward<T>(value)));
+    internal::send_from(home(), to, internal::to_node(std::forward<T>(value)));
   }
   template <class S, class T>
   void send(ref<S> to, T&& value) {
@@ -105,17 +102,19 @@ class system {
   }
 
   /// Runs a function `task<R>(context)` as a process of its own, waits on this thread until it has
-  /// ended, and gives its result or throws what it threw. The bridge from `main` and tests into the
-  /// world of processes; the function may capture by reference.
+  /// ended and its names, links and timers are gone, and gives its result or throws what it threw.
+  /// The bridge from `main` and tests into the world of processes; the function may capture by
+  /// reference.
   template <class Function>
   auto run(Function&& function) -> typename std::invoke_result_t<Function&, context>::value_type {
     using result = typename std::invoke_result_t<Function&, context>::value_type;
     internal::run_state<result> state;
     internal::outside_wait ended(home());
-    spawn([&state, &ended, &function](context self) -> process {
-      internal::outside_wait::notice at_end(ended);  // also when it is killed
-      co_await state.keep(function(self));
-    });
+    internal::launch_options options;
+    options.wakes = &ended;
+    internal::launch(
+        home(), options, "troupe::system::run",
+        [&state, &function](context self) -> process { co_await state.keep(function(self)); });
     ended.wait();
     return state.take();
   }

@@ -48,7 +48,8 @@ struct receive_wait : wait {
   // A further condition on the payload, or null.
   bool (*accepts)(receive_wait& self, message_node& candidate) = nullptr;
   message_node* match = nullptr;  // owned once found
-  std::size_t clause = 0;
+  std::uint32_t clause = 0;
+  bool failed = false;  // the condition threw: what it threw is thrown where the process waits
   message_node** position = nullptr;  // where to go on looking
 
   // Ready, or nothing is there and nothing shall be waited for.

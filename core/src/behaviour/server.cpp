@@ -17,7 +17,8 @@ any_mail_wait any_mail;
 }  // namespace
 
 // The body of a process that is a server: no coroutine of its own, so that a waiting server costs
-// little. It takes one message after the other; a handler that is a coroutine runs to its end first.
+// little. It takes one message after the other; a handler that is a coroutine runs to its end
+// first.
 struct server_body final : body {
   server_body(const server_class& type, std::unique_ptr<server_maker> args)
       : what(type), maker(std::move(args)) {
@@ -66,10 +67,19 @@ struct server_body final : body {
   void dispatch(process_slot& slot, message_node& node) {
     if (is_stale(node)) return;
     note_taken(slot, node);
+    if (is_order_to_stop(slot, node))
+      return end_with(slot, static_cast<exit_signal*>(node.payload())->reason);
     for (const server_entry& entry : what.entries)
       if (entry.type == node.type) return entry.handle(*self, node, *this);
-    running.home->log(log_level::warning, "process {} ({}) does not handle {}: the message is dropped",
+    running.home->log(log_level::warning,
+                      "process {} ({}) does not handle {}: the message is dropped",
                       to_string(id_of(slot)), behaviour, node.type->value->name);
+  }
+
+  // OTP's rule (gen_server): what its supervisor orders a server obeys, also one that traps exits.
+  [[nodiscard]] bool is_order_to_stop(const process_slot& slot, message_node& node) const {
+    return slot.announces && node.type == &message_type_of<exit_signal> &&
+           static_cast<exit_signal*>(node.payload())->from == parent;
   }
 
   void resume_handler(process_slot& slot) {

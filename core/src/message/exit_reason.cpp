@@ -24,14 +24,6 @@ std::string demangled(const char* name) {
   return status == 0 ? text.get() : name;
 }
 
-std::string safe_what(const std::exception& e) noexcept {
-  try {
-    return e.what();
-  } catch (...) {
-    return "(its what() threw)";
-  }
-}
-
 }  // namespace
 
 exit_reason exit_reason::error(std::string type, std::string text) {
@@ -55,7 +47,7 @@ exit_reason exit_reason::from_current_exception() noexcept {
   } catch (const exit_request& request) {
     return request.reason;
   } catch (const std::exception& e) {
-    return error(demangled(typeid(e).name()), safe_what(e));
+    return error(demangled(typeid(e).name()), e.what());
   } catch (...) {
     const std::type_info* type = abi::__cxa_current_exception_type();
     return error(type == nullptr ? "unknown" : demangled(type->name()), "");

@@ -61,14 +61,18 @@ void printer::print(const type_info& type, const void* value) {
       out += type.size == sizeof(float) ? fmt::to_string(*static_cast<const float*>(value))
                                         : fmt::to_string(*static_cast<const double*>(value));
       break;
-    case shape::text: fmt::format_to(std::back_inserter(out), "\"{}\"",
-                                     *static_cast<const std::string*>(value)); break;
+    case shape::text:
+      fmt::format_to(std::back_inserter(out), "\"{}\"", *static_cast<const std::string*>(value));
+      break;
     case shape::bytes:
       fmt::format_to(std::back_inserter(out), "<{} bytes>", type.view(value).size());
       break;
     case shape::process: out += to_string(*static_cast<const pid*>(value)); break;
     case shape::reason: out += to_string(*static_cast<const exit_reason*>(value)); break;
-    case shape::record: out += type.name; parts(type, value); break;
+    case shape::record:
+      out += type.name;
+      parts(type, value);
+      break;
     case shape::sequence:
     case shape::optional: elements(type, value); break;
     case shape::choice: {

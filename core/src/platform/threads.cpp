@@ -16,8 +16,7 @@ std::size_t core_count() noexcept {
 
 void name_this_thread(const char* name) noexcept { ::pthread_setname_np(::pthread_self(), name); }
 
-void futex_wait(const void* word, std::uint32_t expected,
-                std::chrono::nanoseconds limit) noexcept {
+void futex_wait(const void* word, std::uint32_t expected, std::chrono::nanoseconds limit) noexcept {
   using std::chrono::seconds;
   const auto whole = std::chrono::duration_cast<seconds>(limit);
   timespec time{};

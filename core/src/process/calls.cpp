@@ -19,26 +19,39 @@ request_header call_header(std::chrono::nanoseconds timeout) {
   header.reply_to = id_of(slot);
   header.deadline = ties_of(slot).serving;
   if (timeout != infinity)
-    header.deadline = std::min(header.deadline, home.options.time->now() + timeout);
+    header.deadline = std::min(header.deadline, later(home.options.time->now(), timeout));
   return header;
 }
 
-message_node* take_reply(reply_slot& slot) {
-  if (slot.node != nullptr) return std::exchange(slot.node, nullptr);
-  return make_node<failed_reply>(
-      reply_header{slot.ref},
-      exit_reason::error("troupe::timeout", "no reply within the time allowed"));
+message_node* take_reply(reply_slot& slot, const message_type& wanted) {
+  exit_reason failure;
+  if (slot.node == nullptr) {
+    failure = exit_reason::error("troupe::timeout", "no reply within the time allowed");
+  } else if (slot.node->type == &wanted || slot.node->type == &message_type_of<failed_reply>) {
+    return std::exchange(slot.node, nullptr);
+  } else {  // from a node whose program gives the request another reply type
+    failure = exit_reason::error("troupe::wrong_reply",
+                                 fmt::format("the reply is a {}; the request names {} as its reply",
+                                             slot.node->type->value->name, wanted.value->name));
+  }
+  return make_node<failed_reply>(reply_header{slot.ref}, std::move(failure));
 }
 
-void throw_call_error(std::string_view request, const destination& to, message failed) {
-  if (auto* failure = failed.get_if<failed_reply>())
-    throw call_error(request, to_string(to), failure->value);
-  throw call_error(request, to_string(to),
-                   exit_reason::error("troupe::wrong_reply",
-                                      fmt::format("the reply is a {}, which is not the type that "
-                                                  "the request names",
-                                                  failed.name())));
+void throw_call_error(std::string_view request, const destination& to, const message& failed) {
+  throw call_error(request, to_string(to), failed.get_if<failed_reply>()->value);
 }
+
+namespace {
+
+// The answer goes out: what the process does from here on is not for that caller any more.
+pid answer_to(request_header& request) noexcept {
+  if (running.slot != nullptr && running.slot->ties != nullptr &&
+      running.slot->ties->serving == request.deadline)
+    running.slot->ties->serving = steady_time::max();
+  return std::exchange(request.reply_to, pid{});
+}
+
+}  // namespace
 
 void send_reply(request_header& request, message_node* reply) {
   if (request.ref == 0) return release(reply);  // it was sent, not called: nobody waits
@@ -46,28 +59,22 @@ void send_reply(request_header& request, message_node* reply) {
     release(reply);
     throw std::logic_error("troupe: this request was answered before");
   }
-  request.home->deliver(std::exchange(request.reply_to, pid{}), reply);
+  request.home->deliver(answer_to(request), reply);
 }
 
 void send_failure(request_header& request, const exit_reason& reason) noexcept {
   if (!request.reply_to) return;
-  request.home->deliver(std::exchange(request.reply_to, pid{}),
+  request.home->deliver(answer_to(request),
                         make_node<failed_reply>(reply_header{request.ref}, reason));
 }
 
 void abandon(request_header& request) noexcept {
-  // While a process ends, its locals die unanswered: the callers are told its reason. An exception
-  // on its way out of the process ends it too, but its reason is not known before it is out.
-  if (running.slot != nullptr && running.home == request.home) {
-    process_slot& slot = *running.slot;
-    if (slot.ending) return send_failure(request, ties_of(slot).reason);
-    if (std::uncaught_exceptions() > 0) {
-      ties_of(slot).abandoned.push_back(request);
-      request.reply_to = {};
-      return;
-    }
-  }
-  send_failure(request, no_reply());
+  // The process may be ending, by an exception on its way out or by its return: whether the caller
+  // is told `no_reply` or the process's reason is known when its turn is over.
+  if (running.slot == nullptr || running.home != request.home)
+    return send_failure(request, no_reply());
+  ties_of(*running.slot).abandoned.push_back(request);
+  request.reply_to = {};
 }
 
 }  // namespace troupe::internal

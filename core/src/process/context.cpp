@@ -11,17 +11,30 @@ namespace troupe {
 namespace internal {
 
 process_slot& own_slot(process_slot* of_context) noexcept {
-  if (of_context == running.slot) [[likely]] return *of_context;
-  const auto log = running.home != nullptr ? running.home->options.log : make_stderr_log(log_level::error);
-  log->write(log_level::error,
-             "a troupe::context was used outside its own process: a context, and what captures it, "
-             "must stay in the process that it was given to. Use troupe::system from other threads, "
-             "and send messages to other processes. The program ends here.");
+  if (of_context == running.slot) [[likely]]
+    return *of_context;
+  end_for_misuse();
+}
+
+void end_for_misuse() noexcept {
+  const auto log =
+      running.home != nullptr ? running.home->options.log : make_stderr_log(log_level::error);
+  log->write(
+      log_level::error,
+      "a troupe::context was used outside its own process: a context, and what captures it, "
+      "must stay in the process that it was given to. Use troupe::system from other threads, "
+      "and send messages to other processes. The program ends here.");
   std::abort();
 }
 
-void send(pid to, message_node* node) noexcept { running.home->deliver(to, node); }
+void send(pid to, message_node* node) noexcept {
+  if (running.home == nullptr) [[unlikely]]
+    end_for_misuse();
+  running.home->deliver(to, node);
+}
 void send(const destination& to, message_node* node) noexcept {
+  if (running.home == nullptr) [[unlikely]]
+    end_for_misuse();
   running.home->deliver(to, node);
 }
 void send_from(engine& home, const destination& to, message_node* node) noexcept {
@@ -45,7 +58,7 @@ context context::current() {
   return context(*internal::running.slot);
 }
 
-pid context::id() const noexcept { return internal::id_of(*slot_); }
+pid context::id() const noexcept { return internal::id_of(own_slot(slot_)); }
 pid context::parent() const noexcept { return own_slot(slot_).what->parent; }
 internal::engine& context::home() const noexcept {
   (void)own_slot(slot_);
@@ -114,9 +127,7 @@ void context::exit(pid to, const exit_reason& reason) const {
   home().deliver(to, make_node<internal::exit_sent>(id(), reason, false));
 }
 
-bool context::trap_exits(bool on) const {
-  return std::exchange(own_slot(slot_).traps_exits, on);
-}
+bool context::trap_exits(bool on) const { return std::exchange(own_slot(slot_).traps_exits, on); }
 
 // --- names --------------------------------------------------------------------------------------
 
@@ -151,8 +162,7 @@ timer_ref context::arm_send(std::chrono::nanoseconds delay, const destination& t
     ties.timers_to_sweep = std::max<std::size_t>(64, 2 * ties.timers.size());
   }
   const timer_ref ref{internal::next_number(slot)};
-  const auto deadline = now() + std::max(delay, std::chrono::nanoseconds::zero());
-  ties.timers.emplace(ref, internal::arm_timer(home(), deadline, id(), 0, node, to));
+  ties.timers.emplace(ref, internal::arm_timer(home(), later(now(), delay), id(), 0, node, to));
   return ref;
 }
 

@@ -5,7 +5,10 @@
 namespace troupe::internal {
 
 // The running process, which must be the one whose context is used. Anything else is a data race in
-// the making: the program ends here with a message that says what happened.
+// the making.
 [[nodiscard]] process_slot& own_slot(process_slot* of_context) noexcept;
+
+// A context was used where its process does not run: the program ends with a message that says so.
+[[noreturn]] void end_for_misuse() noexcept;
 
 }  // namespace troupe::internal

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <troupe/destination.hpp>
+#include <troupe/outside.hpp>
 #include <troupe/wait.hpp>
 
 #include "runtime/engine.hpp"
@@ -24,17 +25,18 @@ struct relations {
     std::uint64_t unlink_id = 0;
   };
   std::map<pid, link> links;
-  std::map<monitor_ref, destination> monitors;      // set by this process
+  std::map<monitor_ref, destination> monitors;     // set by this process
   std::set<std::pair<pid, monitor_ref>> watchers;  // monitors on this process
   std::map<timer_ref, timer*> timers;              // each held until it is cancelled or swept
   std::size_t timers_to_sweep = 64;
   std::vector<std::string> names;
   reply_slot* replies = nullptr;
-  std::uint64_t last_number = 0;  // of references, tokens and unlink ids
-  exit_reason reason;             // with which it ends
-  bool reported = false;          // its failure is told in a crash report
-  steady_time serving = steady_time::max();  // deadline of the request that it serves
-  std::vector<request_header> abandoned;     // died in an exception that is still on its way
+  std::uint64_t last_number = 0;                   // of references, tokens and unlink ids
+  exit_reason reason;                              // with which it ends
+  bool reported = false;                           // its failure is told in a crash report
+  steady_time serving = steady_time::max();        // deadline of the request that it serves
+  std::vector<request_header> abandoned;           // died unanswered in this turn
+  std::optional<outside_wait::notice> waited_for;  // tells a thread that the process is gone
 };
 
 // Of the process, made if need be.

@@ -1,5 +1,6 @@
 // How signals take effect on the process that receives them: OTP's tables for links, monitors and
-// exit signals (Erlang Reference Manual, "Processes"; ERTS, "Distribution Protocol": link protocol).
+// exit signals (Erlang Reference Manual, "Processes"; ERTS, "Distribution Protocol": link
+// protocol).
 #include "process/internal_signals.hpp"
 #include "process/relations.hpp"
 
@@ -31,6 +32,12 @@ void take_exit(process_slot& slot, exit_sent& sent) {
   const bool to_itself = !sent.linked && sent.from == id_of(slot);
   if (sent.reason.what() == exit_reason::kind::normal && !to_itself) return;
   end_with(slot, std::move(sent.reason));
+}
+
+// In the order of signals a process that is ending has ended before this came.
+bool comes_too_late(const process_slot& slot, const message_node& node) noexcept {
+  return slot.ending &&
+         (node.type == &message_type_of<link_sent> || node.type == &message_type_of<monitor_sent>);
 }
 
 void take_link(process_slot& slot, const link_sent& sent) {
@@ -157,6 +164,10 @@ void drain(process_slot& slot) {
       case message_kind::request: enqueue(slot, node); break;
       case message_kind::reply: take_reply(slot, node); break;
       case message_kind::signal:
+        if (comes_too_late(slot, *node)) {
+          bounce(*running.home, id_of(slot), message(node), exit_reason::noproc);
+          break;
+        }
         take_signal(slot, *node);
         release(node);
         break;

@@ -3,6 +3,8 @@
 #include "process/relations.hpp"
 #include "runtime/worker_pool.hpp"
 
+#include <stdexcept>
+
 namespace troupe {
 
 name_taken::name_taken(std::string_view name, pid holder)
@@ -15,9 +17,7 @@ namespace {
 bool on_worker_of(engine& home) noexcept { return running.on != nullptr && running.home == &home; }
 
 // The process that spawns, if one does.
-process_slot* spawner(engine& home) noexcept {
-  return on_worker_of(home) ? running.slot : nullptr;
-}
+process_slot* spawner(engine& home) noexcept { return on_worker_of(home) ? running.slot : nullptr; }
 
 void tie_to_parent(process_slot& parent, process_slot& child, bool link, monitor_ref ref) {
   const pid up = id_of(parent);
@@ -62,19 +62,27 @@ newborn::~newborn() {
 monitored newborn::start(body& what, const launch_options& options) {
   process_slot& slot = *slot_;
   const pid self = home_.table.id_of(slot);
+  process_slot* const parent = spawner(home_);
   try {
-    if (home_.closing.load(std::memory_order_relaxed) && spawner(home_) == nullptr)
+    if (parent == nullptr && home_.closing.load(std::memory_order_relaxed))
       throw std::runtime_error("troupe: the system is stopping and starts no more processes");
+    if (parent == nullptr && (options.link || options.monitor))
+      throw std::invalid_argument(
+          "troupe: a link or monitor ties a new process to the one that spawns it; from outside "
+          "there is none: spawn it inside system.run(...)");
     if (!options.name.empty()) {
-      if (const pid holder = home_.names.add(options.name, self))
+      // Whoever finds the name can send to it, so the mailbox opens first.
+      slot.mail.open(self.generation());
+      if (const pid holder = home_.names.add(options.name, self)) {
+        (void)slot.mail.close(self.generation() + 1);  // empty: nobody knew the pid
         throw name_taken(options.name, holder);
+      }
       ties_of(slot).names.push_back(options.name);
     }
   } catch (...) {
     what.destroy();
     throw;
   }
-  process_slot* const parent = spawner(home_);
   monitored made{self, {}};
   if (parent != nullptr) {
     what.parent = id_of(*parent);
@@ -85,10 +93,11 @@ monitored newborn::start(body& what, const launch_options& options) {
     ties_of(slot).links.try_emplace(options.link_to);
     count(home_, &tally::links, 1);
   }
+  if (options.wakes != nullptr) ties_of(slot).waited_for.emplace(*options.wakes);
   slot.what = &what;
   slot.announces = options.announce;
   count(home_, &tally::processes, 1);
-  slot.mail.open(self.generation());
+  if (options.name.empty()) slot.mail.open(self.generation());
   slot_ = nullptr;
   home_.schedule(slot);
   return made;

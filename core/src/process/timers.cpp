@@ -34,7 +34,8 @@ bool disarm(timer& t) noexcept {
     t.home->remove(t);
     return true;
   }
-  // Another worker's wheel: it takes the timer out when it comes by. The list has a hold of its own.
+  // Another worker's wheel: it takes the timer out when it comes by. The list has a hold of its
+  // own.
   t.holders.fetch_add(1, std::memory_order_relaxed);
   if (!t.home->transfer(t)) let_go(&t);
   return true;

@@ -16,6 +16,7 @@ bool held_by_operation(process_slot& slot) {
 }
 
 void report_crash(engine& home, process_slot& slot, const exit_reason& reason) {
+  drain(slot);
   std::size_t mailbox = 0;
   for (const message_node* n = slot.first; n != nullptr; n = n->next) ++mailbox;
   const message_type* last = slot.what->last_message;
@@ -38,11 +39,13 @@ void end_body(engine& home, process_slot& slot, const exit_reason& reason) noexc
   std::exchange(slot.what, nullptr)->destroy();
 }
 
+// What was not taken: callers learn how their callee ended, links and monitors come too late.
 void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason) noexcept {
   while (list != nullptr) {
     message_node* const node = list;
     list = node->next;
-    bounce(home, self, message(node), reason);
+    const bool called = node->type->kind == message_kind::request;
+    bounce(home, self, message(node), called ? reason : exit_reason::noproc);
   }
 }
 
@@ -67,9 +70,9 @@ void finish(process_slot& slot) {
   const exit_reason reason = ties.reason;
   if (ties.reported) report_crash(home, slot, reason);
   end_body(home, slot, reason);
-  answer_abandoned(slot, reason);
   drop_names(home, ties, self);
   cancel_all_timers(ties);
+  answer_abandoned(slot, reason);
 
   const std::uint32_t next = self.generation() + 1;
   slot.generation.store(next, std::memory_order_release);
@@ -77,12 +80,13 @@ void finish(process_slot& slot) {
   tell_others(home, self, ties, reason);
   bounce_all(home, self, std::exchange(slot.first, nullptr), reason);
   bounce_all(home, self, unread, reason);
-  delete std::exchange(slot.ties, nullptr);
-  count(&tally::processes, -1);
+  // Dies last: a thread that waits for this process finds nothing of it.
+  const std::unique_ptr<relations> released(std::exchange(slot.ties, nullptr));
   if (running.on != nullptr)
     home.table.put(slot, running.on->slots);
   else
     home.table.put_shared(slot);
+  count(&tally::processes, -1);  // after the slot: who sees room in the count finds it
 }
 
 }  // namespace
@@ -97,6 +101,7 @@ bool take_turn(process_slot& slot) {
     }
     wait* const w = slot.what->waiting;
     if (!slot.ending && (w == nullptr || w->over(*w, slot))) {
+      if (running.budget-- <= 0) return true;  // mail comes as fast as it is read
       if (slot.what->run(slot) == outcome::finished) {
         finish(slot);
         return false;

@@ -1,17 +1,18 @@
 #include <troupe/operation.hpp>
 
 #include "process/internal_signals.hpp"
+#include "process/misuse.hpp"
 #include "process/relations.hpp"
 #include "process/timers.hpp"
 
 namespace troupe::internal {
 namespace {
 
-bool clause_takes(receive_wait& w, message_node& node, std::size_t& which) {
-  for (std::size_t i = 0; i < w.clauses.size(); ++i) {
+bool clause_takes(receive_wait& w, message_node& node) {
+  for (std::uint32_t i = 0; i < w.clauses.size(); ++i) {
     if (w.clauses[i] != nullptr && w.clauses[i] != node.type) continue;
     if (w.accepts != nullptr && !w.accepts(w, node)) continue;
-    which = i;
+    w.clause = i;
     return true;
   }
   return false;
@@ -24,9 +25,11 @@ bool receive_over(wait& self, process_slot& slot) {
   while (message_node* const node = *w.position) {
     if (is_stale(*node)) {
       release(unlink_node(slot, w.position));
-    } else if (clause_takes(w, *node, w.clause)) {
+    } else if (clause_takes(w, *node)) {
       w.match = unlink_node(slot, w.position);
       note_taken(slot, *w.match);
+      return true;
+    } else if (w.failed) {
       return true;
     } else {
       w.position = &node->next;
@@ -64,8 +67,7 @@ void wait::suspend(std::coroutine_handle<> leaf) noexcept {
 }
 
 void wait::arm(std::chrono::nanoseconds limit) {
-  if (limit == infinity) return;
-  arm_until(running.home->options.time->now() + std::max(limit, std::chrono::nanoseconds::zero()));
+  if (limit != infinity) arm_until(later(running.home->options.time->now(), limit));
 }
 
 void wait::arm_until(steady_time deadline) {
@@ -98,9 +100,12 @@ void receive_wait::suspend_within(std::coroutine_handle<> leaf, std::chrono::nan
   suspend(leaf);
 }
 
-// --- replies, sleep, yield ------------------------------------------------------------------------
+// --- replies, sleep, yield
+// ------------------------------------------------------------------------
 
 reply_slot::reply_slot() {
+  if (running.slot == nullptr) [[unlikely]]
+    end_for_misuse();  // a call from outside
   process_slot& slot = *running.slot;
   relations& ties = ties_of(slot);
   ref = ++ties.last_number;
@@ -145,7 +150,8 @@ void yield_wait::await_suspend(std::coroutine_handle<> leaf) noexcept {
   suspend(leaf);
 }
 
-// --- operations outside the scheduler -------------------------------------------------------------
+// --- operations outside the scheduler
+// -------------------------------------------------------------
 
 operation_wait::operation_wait(operation& what) : work(what) {
   over = [](wait& self, process_slot&) { return static_cast<operation_wait&>(self).done; };

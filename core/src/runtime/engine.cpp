@@ -2,7 +2,7 @@
 
 #include "runtime/worker_pool.hpp"
 
-#include <algorithm>
+#include <stdexcept>
 
 namespace troupe::internal {
 
@@ -12,7 +12,14 @@ namespace {
 
 system_options completed(system_options options) {
   if (options.workers == 0) options.workers = platform::core_count();
-  options.workers = std::min(options.workers, worker_pool::max_workers);
+  if (options.workers > worker_pool::max_workers)
+    throw std::invalid_argument(fmt::format("troupe: system_options::workers is {}; at most {}",
+                                            options.workers, worker_pool::max_workers));
+  if (options.max_processes == 0 || options.max_processes > process_table::max_capacity)
+    throw std::invalid_argument(fmt::format("troupe: system_options::max_processes is {}; 1 to {}",
+                                            options.max_processes, process_table::max_capacity));
+  if (options.blocking_threads == 0)
+    throw std::invalid_argument("troupe: system_options::blocking_threads must be 1 or more");
   if (options.time == nullptr) options.time = make_real_clock();
   if (options.random == nullptr) options.random = make_real_entropy();
   if (options.log == nullptr) options.log = make_stderr_log(log_level::info);
@@ -25,8 +32,8 @@ engine::engine(troupe::system& outer_system, system_options given)
     : outer(outer_system),
       options(completed(std::move(given))),
       table(options.max_processes),
-      pool(options.blocking_threads),
-      turns(std::make_unique<worker_pool>(*this, options.workers)) {}
+      turns(std::make_unique<worker_pool>(*this, options.workers)),
+      pool(options.blocking_threads) {}
 
 engine::~engine() = default;
 
@@ -57,7 +64,7 @@ void engine::deliver(const destination& to, message_node* node) noexcept {
 }
 
 void engine::undelivered(pid to, message_node* node) noexcept {
-  count(*this, &tally::dropped, 1);
+  if (node->type->kind != message_kind::signal) count(*this, &tally::dropped, 1);
   bounce(*this, to, message(node), exit_reason::noproc);
 }
 
@@ -77,15 +84,24 @@ steady_time time_of_turn() noexcept {
   return running.now;
 }
 
-// --- the door for transports ----------------------------------------------------------------------
+// --- the door for transports
+// ----------------------------------------------------------------------
 
 void attach(engine& home, std::shared_ptr<distribution> carrier) {
   const std::lock_guard lock(home.mutex);
   home.remote.store(carrier.get(), std::memory_order_release);
   if (carrier != nullptr) home.carriers.push_back(std::move(carrier));
 }
-void attach_poller(engine& home, poller& what) { home.turns->attach(what); }
-void detach_poller(engine& home) { home.turns->detach(); }
+
+std::shared_ptr<poller> poller_of(engine& home,
+                                  const std::function<std::shared_ptr<poller>()>& make) {
+  const std::lock_guard lock(home.mutex);
+  if (home.waits_in == nullptr) {
+    home.waits_in = make();
+    home.turns->attach(*home.waits_in);
+  }
+  return home.waits_in;
+}
 
 void deliver(engine& home, const destination& to, message what) noexcept {
   if (to.named())
@@ -116,7 +132,7 @@ void address_request(engine& home, message& request, pid reply_to, std::uint64_t
   header.reply_to = reply_to;
   header.ref = ref;
   header.deadline =
-      timeout == infinity ? steady_time::max() : home.options.time->now() + timeout;
+      timeout == infinity ? steady_time::max() : later(home.options.time->now(), timeout);
 }
 
 }  // namespace troupe::internal

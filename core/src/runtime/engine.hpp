@@ -25,8 +25,8 @@ class scheduler {
   virtual void submit(process_slot& slot) = 0;
   // From such a thread: takes the timer, with the wheel's hold on it.
   virtual void arm(timer& t) = 0;
+  // Once at most: what idle workers wait in from now on.
   virtual void attach(poller& what) = 0;
-  virtual void detach() = 0;
   // Stops running processes. All of them have ended.
   virtual void stop() = 0;
   [[nodiscard]] virtual std::size_t workers() const noexcept = 0;
@@ -61,12 +61,13 @@ class engine {
   system_options options;
   process_table table;
   name_table names;
-  blocking_pool pool;
+  std::shared_ptr<poller> waits_in;  // before `turns`: its workers have stopped before it goes
   std::unique_ptr<scheduler> turns;
+  blocking_pool pool;  // after `turns`: its threads have ended before what they wake goes
   std::atomic<distribution*> remote{nullptr};
   tally outside;  // of threads that are not workers: reached by read-modify-write
   std::atomic<bool> closing{false};
-  platform::mutex mutex;   // of the two below
+  platform::mutex mutex;   // of `waits_in` and the two below
   std::vector<pid> trees;  // supervision trees in the order of their start
   std::vector<std::shared_ptr<distribution>> carriers;  // all that `remote` ever was
 

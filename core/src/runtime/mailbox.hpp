@@ -10,9 +10,9 @@
 namespace troupe::internal {
 
 enum class push_result : std::uint8_t {
-  refused,   // the process of that generation is gone; the node is still the caller's
-  pushed,    // the process is scheduled already
-  woken,     // it was idle: the caller must schedule it
+  refused,  // the process of that generation is gone; the node is still the caller's
+  pushed,   // the process is scheduled already
+  woken,    // it was idle: the caller must schedule it
 };
 
 // Many producers, one consumer; one word. The word holds the newest node of a list that goes
@@ -23,7 +23,7 @@ enum class push_result : std::uint8_t {
 //   63        45 44                     1 0
 //   [generation] [node address / 16, 44 b] [scheduled]
 //
-// Nineteen bits of generation come round after 524,288 processes in one slot. The sender compares
+// Nineteen bits of generation come round after 262,144 processes in one slot. The sender compares
 // all 32 bits just before it pushes (process_table::find), and the table keeps freed slots back
 // before it uses them again, so a push would have to be held up between two instructions for that
 // whole time, and to the exact count, to hit a wrong process.

@@ -16,9 +16,9 @@ struct alignas(64) process_slot {
   mailbox<std_sync> mail;
   std::atomic<std::uint32_t> generation{0};  // of the process that lives here; 0 before the first
   bool traps_exits = false;
-  bool announces = false;   // tells its parent when its init is through
-  bool ending = false;      // an exit signal took effect: it stops at the next chance
-  bool yielded = false;     // it gave its turn away and wants another
+  bool announces = false;  // tells its parent when its init is through
+  bool ending = false;     // an exit signal took effect: it stops at the next chance
+  bool yielded = false;    // it gave its turn away and wants another
   body* what = nullptr;
   std::coroutine_handle<> leaf;      // innermost coroutine: where to go on
   message_node* first = nullptr;     // mail taken out of the mailbox, not handled yet

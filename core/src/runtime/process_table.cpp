@@ -9,10 +9,17 @@ namespace troupe::internal {
 
 process_table::process_table(std::size_t capacity)
     : capacity_(capacity),
-      memory_(capacity * sizeof(process_slot)),
+      cached_(capacity < least_to_cache ? 0 : resting_slots + 4 * batch),
+      memory_((capacity + 1) * sizeof(process_slot)),
       slots_(static_cast<process_slot*>(memory_.data())) {}
 
+void process_table::add_spare() {
+  const std::lock_guard lock(mutex_);
+  shared_.put(::new (&slots_[capacity_]) process_slot);
+}
+
 process_slot& process_table::take(slot_cache& cache) {
+  if (cached_ == 0) return take_shared();
   if (cache.count() > resting_slots) return *cache.take();
   {
     const std::lock_guard lock(mutex_);
@@ -38,8 +45,9 @@ process_slot& process_table::take_shared() {
 }
 
 void process_table::put(process_slot& slot, slot_cache& cache) noexcept {
+  if (cached_ == 0) return put_shared(slot);
   cache.put(&slot);
-  if (cache.count() < resting_slots + 4 * batch) return;
+  if (cache.count() < cached_) return;
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < 2 * batch; ++i) shared_.put(cache.take());
 }

@@ -39,15 +39,20 @@ class process_table {
   static constexpr std::size_t resting_slots = 256;
   // So many slots move between a worker's cache and the shared store at once.
   static constexpr std::size_t batch = 256;
+  // A table of fewer slots is filled to the last one: workers keep no freed slots for themselves.
+  static constexpr std::size_t least_to_cache = std::size_t{1} << 17;
+  static constexpr std::size_t max_capacity = std::size_t{1} << 31;
 
   explicit process_table(std::size_t capacity);
+  // One slot more, so that a full system can still start the process that ends all others.
+  void add_spare();
 
   // Generations are odd while a process lives in the slot and even between two.
 
   // The slot that the pid means, or null if its process has ended. Any thread. What is true now may
   // be false at once: mailbox::push checks again.
   [[nodiscard]] process_slot* find(pid p) const noexcept {
-    if (p.slot() >= capacity_ || (p.generation() & 1) == 0) return nullptr;
+    if (p.slot() > capacity_ || (p.generation() & 1) == 0) return nullptr;
     process_slot& slot = slots_[p.slot()];
     return slot.generation.load(std::memory_order_relaxed) == p.generation() ? &slot : nullptr;
   }
@@ -67,9 +72,10 @@ class process_table {
   template <class Visit>
   void each(Visit visit) const {
     const std::size_t used = used_.load(std::memory_order_acquire);
-    for (std::size_t i = 0; i < used && i < capacity_; ++i) {
-      const std::uint32_t generation = slots_[i].generation.load(std::memory_order_acquire);
-      if ((generation & 1) != 0) visit(pid{0, (std::uint64_t{generation} << 32) | i});
+    for (std::size_t i = 0; i <= used; ++i) {
+      const std::size_t index = i < used ? i : capacity_;  // the last is the spare one
+      const std::uint32_t generation = slots_[index].generation.load(std::memory_order_acquire);
+      if ((generation & 1) != 0) visit(pid{0, (std::uint64_t{generation} << 32) | index});
     }
   }
 
@@ -77,6 +83,7 @@ class process_table {
   void take_fresh(std::size_t wanted, slot_cache& into);
 
   std::size_t capacity_;
+  std::size_t cached_;  // slots that a worker may keep
   platform::lazy_range memory_;
   process_slot* slots_;
   std::atomic<std::size_t> used_{0};  // slots that were ever taken

@@ -33,7 +33,7 @@ struct running_state {
   engine* home = nullptr;
   worker* on = nullptr;
   process_slot* slot = nullptr;
-  int budget = 0;       // messages that the process may still take in this turn
+  int budget = 0;        // messages that the process may still take in this turn
   steady_time now = {};  // read from the clock at most once a turn: see time_of_turn
 };
 extern constinit thread_local running_state running;

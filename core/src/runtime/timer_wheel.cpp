@@ -41,8 +41,7 @@ void timer_wheel::arm(timer& t) noexcept {
 // The level is that of the highest bit in which the tick differs from now: all timers of a slot of
 // level n share the bits above it, so they are looked at again when those bits become now's.
 void timer_wheel::insert(timer& t) noexcept {
-  constexpr std::uint64_t horizon = (std::uint64_t{1} << (level_bits * levels)) - 1;
-  const std::uint64_t tick = std::clamp(tick_of(t.deadline), now_ + 1, now_ | horizon);
+  const std::uint64_t tick = std::max(tick_of(t.deadline), now_ + 1);
   const auto highest = static_cast<unsigned>(std::bit_width(tick ^ now_)) - 1;
   const unsigned depth = highest / level_bits;
   const std::size_t index = (tick >> (depth * level_bits)) & (slots - 1);
@@ -167,7 +166,8 @@ void timer_wheel::advance(steady_time now, void (*fire)(void*, timer&), void* st
 steady_time timer_wheel::next_deadline() const noexcept {
   if (has_transfers()) return start_;
   const std::uint64_t next = next_tick();
-  if (next == ~std::uint64_t{0}) return steady_time::max();
+  const auto left = static_cast<std::uint64_t>((steady_time::max() - start_).count());
+  if (next > left >> tick_shift) return steady_time::max();
   return start_ + std::chrono::nanoseconds(static_cast<std::int64_t>(next << tick_shift));
 }
 

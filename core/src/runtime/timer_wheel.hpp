@@ -42,7 +42,8 @@ class timer_wheel {
  public:
   static constexpr unsigned tick_shift = 17;
   static constexpr unsigned level_bits = 6;
-  static constexpr unsigned levels = 7;
+  static constexpr unsigned levels = 8;
+  static_assert(tick_shift + level_bits * levels >= 63, "every deadline that a clock has must fit");
 
   explicit timer_wheel(steady_time start) noexcept;
   timer_wheel(const timer_wheel&) = delete;

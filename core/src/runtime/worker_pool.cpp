@@ -50,9 +50,11 @@ void worker_pool::notify() noexcept {
     wake_up(*w);
 }
 
+// Pairs with rest() and leave_watch() in the same way: the next-slot is filled, then the watch and
+// the idle set are read; a worker that goes idle or off watch says so, then reads the next-slots.
 void worker_pool::ensure_watch() noexcept {
-  if (watched_.load(std::memory_order_relaxed)) return;
-  const std::uint64_t idle = idle_.load(std::memory_order_relaxed);
+  if (watched_.load(std::memory_order_seq_cst)) return;
+  const std::uint64_t idle = idle_.load(std::memory_order_seq_cst);
   if (idle == 0 || watched_.exchange(true, std::memory_order_acq_rel)) return;
   wake_up(*workers_[static_cast<std::size_t>(std::countr_zero(idle))]);
 }
@@ -79,36 +81,29 @@ bool worker_pool::has_work() const noexcept {
                      [](const auto& w) { return w->queue_.size() > 0; });
 }
 
+bool worker_pool::next_waits(const worker& beside) const noexcept {
+  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
+    return w.get() != &beside && w->next_.load(std::memory_order_seq_cst) != nullptr;
+  });
+}
+
 // Runs the poller on this thread if no other worker is in it.
 bool worker_pool::try_poll(worker& by, std::chrono::nanoseconds limit) noexcept {
-  if (poller_.load(std::memory_order_acquire) == nullptr) return false;
-  if (poller_taken_.exchange(true, std::memory_order_acquire)) return false;
-  poller* p = poller_.load(std::memory_order_acquire);
-  if (p != nullptr) {
-    by.in_poller_.store(limit > 0ns, std::memory_order_seq_cst);
-    // Whoever set the token before `in_poller_` could be seen has not interrupted the poller.
-    const bool awake = limit > 0ns && (stopping_.load(std::memory_order_seq_cst) ||
-                                       by.parker_.consume());
-    p->poll(awake ? 0ns : limit);
-    by.in_poller_.store(false, std::memory_order_seq_cst);
-  }
+  poller* const p = poller_.load(std::memory_order_acquire);
+  if (p == nullptr || poller_taken_.exchange(true, std::memory_order_acquire)) return false;
+  by.in_poller_.store(limit > 0ns, std::memory_order_seq_cst);
+  // Whoever set the token before `in_poller_` could be seen has not interrupted the poller.
+  const bool awake =
+      limit > 0ns && (stopping_.load(std::memory_order_seq_cst) || by.parker_.consume());
+  p->poll(awake ? 0ns : limit);
+  by.in_poller_.store(false, std::memory_order_seq_cst);
   poller_taken_.store(false, std::memory_order_release);
-  return p != nullptr;
+  return true;
 }
 
 void worker_pool::attach(poller& what) {
   poller_.store(&what, std::memory_order_release);
   for (auto& w : workers_) wake_up(*w);  // one of them goes to sleep in it
-}
-
-void worker_pool::detach() {
-  poller* p = poller_.exchange(nullptr, std::memory_order_acq_rel);
-  if (p == nullptr) return;
-  while (poller_taken_.exchange(true, std::memory_order_acquire)) {
-    p->interrupt();
-    platform::yield_thread();
-  }
-  poller_taken_.store(false, std::memory_order_release);
 }
 
 void worker_pool::add_up(system_counts& into) const {
@@ -127,7 +122,7 @@ worker::worker(worker_pool& pool, std::size_t index, steady_time now)
     : wheel(now), pool_(pool), index_(index), seen_turns_(worker_pool::max_workers) {}
 
 void worker::wake(process_slot& slot) {
-  process_slot* const displaced = next_.exchange(&slot, std::memory_order_acq_rel);
+  process_slot* const displaced = next_.exchange(&slot, std::memory_order_seq_cst);
   if (displaced != nullptr) {
     queue_.push(displaced);
     pool_.notify();
@@ -159,7 +154,13 @@ void worker::turn(process_slot& slot) {
     pool_.searching_.fetch_sub(1, std::memory_order_seq_cst);
     if (pool_.has_work()) pool_.notify();
   }
-  if (watching_) leave_watch();
+  // The turn may be long: another worker has to go into the poller, which the one on watch does.
+  bool watch_wanted = std::exchange(left_poller_, false);
+  if (watching_) {
+    leave_watch();
+    watch_wanted = watch_wanted || pool_.next_waits(*this);
+  }
+  if (watch_wanted) pool_.ensure_watch();
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   running.slot = &slot;
   running.budget = turn_budget;
@@ -226,9 +227,9 @@ process_slot* worker::steal() noexcept {
 
 void worker::fire_timers() {
   if (wheel.armed() == 0 && !wheel.has_transfers()) return;
-  wheel.advance(pool_.home_.options.time->now(),
-                [](void* state, timer& due) { fire(*static_cast<engine*>(state), due); },
-                &pool_.home_);
+  wheel.advance(
+      pool_.home_.options.time->now(),
+      [](void* state, timer& due) { fire(*static_cast<engine*>(state), due); }, &pool_.home_);
 }
 
 std::chrono::nanoseconds worker::rest_limit() const {
@@ -247,9 +248,13 @@ void worker::rest() {
   }
   const std::uint64_t mine = std::uint64_t{1} << index_;
   pool_.idle_.fetch_or(mine, std::memory_order_seq_cst);
+  if (!watching_ && pool_.next_waits(*this)) try_watch();
   if (!pool_.has_work() && !pool_.stopping_.load(std::memory_order_seq_cst)) {
     const auto limit = rest_limit();
-    if (limit > 0ns && !pool_.try_poll(*this, limit)) parker_.park(limit);
+    if (limit > 0ns) {
+      left_poller_ = pool_.try_poll(*this, limit);
+      if (!left_poller_) parker_.park(limit);
+    }
   }
   // Still in the set: it woke by itself. Otherwise whoever took it out counts on it to look for
   // work, and has counted it as searching.
@@ -258,12 +263,15 @@ void worker::rest() {
   watch();
 }
 
+void worker::try_watch() noexcept {
+  watching_ = !pool_.watcher_.exchange(true, std::memory_order_seq_cst);
+  if (watching_) pool_.watched_.store(true, std::memory_order_seq_cst);
+}
+
 // On watch: a process that computes for long must not hold up the one in its worker's next-slot.
 void worker::watch() {
-  if (!watching_ && !(pool_.watched_.load(std::memory_order_acquire) &&
-                      !pool_.watcher_.exchange(true, std::memory_order_acq_rel)))
-    return;
-  watching_ = true;
+  if (!watching_ && pool_.watched_.load(std::memory_order_seq_cst)) try_watch();
+  if (!watching_) return;
   bool quiet = true;
   for (std::size_t i = 0; i < pool_.workers_.size(); ++i) {
     worker& other = *pool_.workers_[i];
@@ -285,8 +293,8 @@ void worker::watch() {
 void worker::leave_watch() noexcept {
   quiet_looks_ = 0;
   watching_ = false;
-  pool_.watcher_.store(false, std::memory_order_release);
-  pool_.watched_.store(false, std::memory_order_release);
+  pool_.watcher_.store(false, std::memory_order_seq_cst);
+  pool_.watched_.store(false, std::memory_order_seq_cst);
 }
 
 }  // namespace troupe::internal

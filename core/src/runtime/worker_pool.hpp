@@ -39,6 +39,7 @@ class worker {
   void fire_timers();
   void rest();
   void watch();
+  void try_watch() noexcept;
   void leave_watch() noexcept;
   [[nodiscard]] std::chrono::nanoseconds rest_limit() const;
 
@@ -51,6 +52,7 @@ class worker {
   bool searching_ = false;
   platform::parker parker_;
   std::atomic<bool> in_poller_{false};
+  bool left_poller_ = false;  // since its last turn, and perhaps nobody is in it now
   bool watching_ = false;
   int quiet_looks_ = 0;
   std::vector<std::uint64_t> seen_turns_;  // of all workers, when this one last watched
@@ -77,7 +79,6 @@ class worker_pool final : public scheduler {
   void submit(process_slot& slot) override;
   void arm(timer& t) override;
   void attach(poller& what) override;
-  void detach() override;
   void stop() override;
   [[nodiscard]] std::size_t workers() const noexcept override { return workers_.size(); }
   void add_up(system_counts& into) const override;
@@ -90,6 +91,7 @@ class worker_pool final : public scheduler {
  private:
   friend class worker;
   [[nodiscard]] bool has_work() const noexcept;
+  [[nodiscard]] bool next_waits(const worker& beside) const noexcept;  // in another's next-slot
   worker* take_idle() noexcept;
   static void wake_up(worker& w) noexcept;
   bool try_poll(worker& by, std::chrono::nanoseconds limit) noexcept;
@@ -98,7 +100,7 @@ class worker_pool final : public scheduler {
   std::vector<std::unique_ptr<worker>> workers_;
   submit_queue<std_sync, process_slot> submitted_;
   alignas(64) std::atomic<std::uint64_t> idle_{0};  // a bit for each worker that sleeps
-  std::atomic<int> searching_{0};                   // workers that were woken and have found nothing
+  std::atomic<int> searching_{0};     // workers that were woken and have found nothing
   std::atomic<bool> watched_{false};  // a worker is on watch, or was woken to be
   std::atomic<bool> watcher_{false};  // a worker is on watch
   std::atomic<bool> stopping_{false};

@@ -27,7 +27,7 @@ struct child {
 // A restart whose start failed is tried again by a message to oneself, so that an order to shut
 // down can slip in between (as in OTP).
 struct retry_restart {
-  std::size_t index;
+  std::string id;
 };
 
 // Waits until that child is through its init, or has ended in it.
@@ -68,9 +68,9 @@ class supervisor_process {
   task<> restart(std::size_t index);
   void report(const child& c, std::string_view what, const exit_reason& why) const {
     const auto level = why.expected() ? log_level::info : log_level::error;
-    self_.system().log(level, fmt::format("supervisor {}: child {} {} {}: {}",
-                                          to_string(self_.id()), c.spec.id,
-                                          to_string(c.process), what, to_string(why)));
+    self_.system().log(
+        level, fmt::format("supervisor {}: child {} {} {}: {}", to_string(self_.id()), c.spec.id,
+                           to_string(c.process), what, to_string(why)));
   }
   [[nodiscard]] bool from_above(const exit_signal& e) const {
     return !e.from || e.from == self_.parent();
@@ -96,7 +96,10 @@ task<> supervisor_process::run(bool announce) {
           co_await child_ended(std::move(e));
         },
         [&](retry_restart r) -> task<> {
-          if (!children_[r.index].process) co_await restart(r.index);
+          const auto at = std::find_if(children_.begin(), children_.end(),
+                                       [&](const child& c) { return c.spec.id == r.id; });
+          if (at != children_.end() && !at->process)
+            co_await restart(static_cast<std::size_t>(at - children_.begin()));
         });
   }
 }
@@ -109,8 +112,8 @@ task<> supervisor_process::start_all() {
     if (co_await start(c, failure)) continue;
     report(c, "did not start", failure);
     co_await stop_from(0);
-    self_.exit(exit_reason::error(
-        "troupe::start_failed", fmt::format("child {}: {}", c.spec.id, to_string(failure))));
+    self_.exit(exit_reason::error("troupe::start_failed",
+                                  fmt::format("child {}: {}", c.spec.id, to_string(failure))));
   }
 }
 
@@ -134,10 +137,10 @@ task<bool> supervisor_process::start(child& c, exit_reason& failure) {
   co_return false;
 }
 
-// OTP's order: monitor first, because a child may have unlinked itself; then unlink, so that its end
-// is told once.
+// OTP's order: monitor first, because a child may have unlinked itself; then unlink, so that its
+// end is told once.
 task<> supervisor_process::stop(child& c) {
-  const pid p = std::exchange(c.process, pid{});
+  const pid p = c.process;
   if (!p) co_return;
   const monitor_ref ref = self_.monitor(p);
   self_.unlink(p);
@@ -154,7 +157,8 @@ task<> supervisor_process::stop(child& c) {
   }
   const exit_reason& why = early ? early->reason : ended->reason;
   const bool meant = why.expected() || (!asked && why == exit_reason::killed);
-  if (!meant) report(c, fmt::format("({}) was to stop and ended with", to_string(p)), why);
+  if (!meant) report(c, "was to stop and ended with", why);
+  c.process = {};
 }
 
 task<> supervisor_process::stop_from(std::size_t first, std::size_t but) {
@@ -170,7 +174,8 @@ task<> supervisor_process::child_ended(exit_signal ended) {
   at->process = {};
   const restart_type type = at->spec.type;
   const auto index = static_cast<std::size_t>(at - children_.begin());
-  if (type == restart_type::permanent || (type == restart_type::transient && !ended.reason.expected()))
+  if (type == restart_type::permanent ||
+      (type == restart_type::transient && !ended.reason.expected()))
     co_await this->restart(index);
   else if (type == restart_type::temporary)
     children_.erase(at);
@@ -201,7 +206,7 @@ task<> supervisor_process::restart(std::size_t index) {
     exit_reason failure;
     if (co_await start(children_[i], failure)) continue;
     report(children_[i], "did not start again", failure);
-    self_.send(self_.id(), retry_restart{i});
+    self_.send(self_.id(), retry_restart{children_[i].spec.id});
     co_return;
   }
 }
@@ -229,6 +234,10 @@ process supervise(context self, strategy how, std::vector<child_spec> children, 
 }
 
 }  // namespace
+
+void announce_started(context self) {
+  if (running.slot->announces) self.send(self.parent(), init_done{self.id()});
+}
 
 pid launch_supervisor(engine& home, const launch_options& options, strategy how,
                       std::vector<child_spec> children) {

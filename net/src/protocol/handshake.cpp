@@ -77,8 +77,7 @@ refusal_texts texts(refusal reason) {
               "ends"};
     case refusal::unavailable:
       return {"unavailable", "the node takes no connection now; try again later"};
-    case refusal::unspecified:
-      break;
+    case refusal::unspecified: break;
   }
   return {"unspecified", "one of the two nodes is newer and knows more reasons: look in its log"};
 }
@@ -155,16 +154,11 @@ handshake_step handshake::on_frame(std::span<const std::byte> body) {
 
 std::string_view handshake::waiting_for() const noexcept {
   switch (state_) {
-    case state::dialler_hello:
-      return "the acceptor's hello";
-    case state::dialler_welcome:
-      return "the acceptor's welcome";
-    case state::acceptor_hello:
-      return "the dialler's hello";
-    case state::acceptor_proof:
-      return "the dialler's proof";
-    case state::finished:
-      break;
+    case state::dialler_hello: return "the acceptor's hello";
+    case state::dialler_welcome: return "the acceptor's welcome";
+    case state::acceptor_hello: return "the dialler's hello";
+    case state::acceptor_proof: return "the dialler's proof";
+    case state::finished: break;
   }
   return "nothing: the handshake is over";
 }

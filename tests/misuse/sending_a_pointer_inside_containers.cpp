@@ -1,0 +1,8 @@
+// refused: a raw pointer cannot be sent
+#include <troupe/troupe.hpp>
+
+struct batch {
+  std::vector<std::optional<int*>> items;
+};
+
+void misuse(troupe::context self, troupe::pid to) { self.send(to, batch{}); }
