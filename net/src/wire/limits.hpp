@@ -34,6 +34,10 @@ inline constexpr std::uint32_t max_definitions = 65536;
 /// Nesting of protobuf messages in a frame. Ours need 4; protobuf's own default is 100.
 inline constexpr int max_frame_nesting = 32;
 
+/// Nesting of messages within a user's message. Protobuf's own default, 100, is for stacks of the
+/// main thread; ours decode on workers.
+inline constexpr int max_message_nesting = 32;
+
 /// Most bytes that a frame may have around the message in it: processes, references and numbers,
 /// or for a spawn the behaviour's name.
 inline constexpr std::uint32_t frame_overhead_bytes = 4096;
@@ -52,6 +56,16 @@ struct limits {
   [[nodiscard]] constexpr std::uint32_t frame_bytes() const noexcept {
     constexpr std::uint32_t largest = INT32_MAX - frame_overhead_bytes;
     return (message_bytes < largest ? message_bytes : largest) + frame_overhead_bytes;
+  }
+
+  /// Most memory that one message may take when it is decoded, as wire/codec.hpp estimates it: two
+  /// bytes on the wire can be an element of a thousand bytes. Four times the longest message is
+  /// room for a long sequence of small numbers; short messages of nodes with a small limit need
+  /// more.
+  [[nodiscard]] constexpr std::uint64_t decoded_bytes() const noexcept {
+    constexpr std::uint64_t least = 64 * 1024 * 1024;
+    const std::uint64_t wanted = std::uint64_t{4} * message_bytes;
+    return wanted > least ? wanted : least;
   }
 };
 
