@@ -119,6 +119,7 @@ std::variant<cookie, cookie_error> load_cookie(const cookie_source& source) {
   if (const char* variable = std::getenv(cookie_variable))
     return cookie::from_text(variable, "the environment variable " + std::string(cookie_variable));
   if (!source.file.empty()) return read_file(source.file.string());
+  if (const char* variable = std::getenv(cookie_file_variable)) return read_file(variable);
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0')
     return no_cookie("set HOME to where the file .troupe.cookie is");

@@ -1,0 +1,197 @@
+#pragma once
+
+#include <troupe/troupe.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace troupe::net {
+
+class transport;
+
+/// How a node is made. Durations and limits have the defaults of a small trusted network.
+struct node_options {
+  /// `app@host:port`: who the node is and where it listens. Port 0 lets the system choose one;
+  /// `node::name()` then tells. Empty: from the environment variable TROUPE_NODE, which a parent
+  /// sets for its peers.
+  std::string name = {};
+  /// The secret that all nodes of the cluster share. Empty: from the environment variable
+  /// TROUPE_COOKIE, else from `cookie_file`.
+  std::string cookie = {};
+  /// Empty: from the environment variable TROUPE_COOKIE_FILE, else $HOME/.troupe.cookie. Only its
+  /// owner may be able to read it.
+  std::filesystem::path cookie_file = {};
+  /// Left out of `nodes()` and of node monitors on the other side. (Erlang: hidden node.)
+  bool hidden = false;
+  /// Without TLS a node listens on loopback addresses only, unless this says that the network is
+  /// closed to strangers: what crosses it can be read and altered by whoever is on the way.
+  bool listen_insecure = false;
+  /// A node that is silent for this long is taken for dead: seen after 0.75 to 1.25 of it. (Erlang:
+  /// net_ticktime.)
+  std::chrono::nanoseconds tick_time = std::chrono::seconds(12);
+  /// For a dial and its handshake, and for the handshake of one that dials us.
+  std::chrono::nanoseconds setup_time = std::chrono::seconds(5);
+  /// Handshakes under way at once on connections that came in; more are closed at once.
+  std::size_t max_handshakes = 256;
+  /// Longest message, encoded; see wire/limits.hpp.
+  std::uint32_t max_message_bytes = 16 * 1024 * 1024;
+  /// What may wait to be sent to one node. A connection that would exceed it is closed: its peer is
+  /// too slow, and a hole in what it receives would break the order promised.
+  std::size_t max_queued_messages = std::size_t{1} << 20;
+  std::size_t max_queued_bytes = std::size_t{64} << 20;
+  /// What carries the bytes; it must outlive the system's processes. Null: TCP.
+  transport* carrier = nullptr;
+};
+
+/// A node could not be made or reached: the text says what, where and how to put it right.
+class node_error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// To the subscribers of `node::monitor_nodes`: before the first message of that node.
+struct nodeup {
+  std::string node;
+  std::uint64_t incarnation = 0;
+};
+/// After its last message, and after all `noconnection`s that this end caused.
+struct nodedown {
+  std::string node;
+  std::uint64_t incarnation = 0;
+  std::string reason;
+};
+
+namespace internal {
+
+class cluster;
+
+// A behaviour that other nodes may start: the type of its arguments and how it is started with
+// them.
+struct offer_record {
+  const message_type* arguments;
+  pid (*start)(const void* how, troupe::internal::engine& home,
+               const troupe::internal::launch_options& options, void* arguments);
+  std::shared_ptr<const void> how;
+};
+// Asks another node to start a behaviour. Carried by the cluster as a frame of its own.
+struct spawn_order {
+  using reply = pid;
+  std::string behaviour;
+  message arguments;  // a std::tuple of them
+  bool link = false;
+};
+
+}  // namespace internal
+
+/// Makes a system part of a cluster: pids of other nodes work as those of this one, for send, call,
+/// link, monitor and exit. Nodes connect on first use, each with each. One node a system; destroy
+/// it before the system. Its functions may be called from any thread; those without a context wait
+/// and are not for use inside processes.
+///
+///     troupe::system system;
+///     troupe::net::node node(system, {.name = "a@127.0.0.1:7400"});
+///     node.connect("b@127.0.0.1:7401");
+///     system.send({"counter", "b@127.0.0.1:7401"}, add{1});
+class node {
+ public:
+  /// Listens. Throws node_error: bad name, no cookie, address in use, not loopback.
+  node(troupe::system& system, node_options options);
+  /// Says goodbye to all nodes and closes. What was sent before may not have left.
+  ~node();
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept;
+  /// Drawn at random when the node starts: a node of the same name with another one is another
+  /// node.
+  [[nodiscard]] std::uint64_t incarnation() const noexcept;
+
+  /// Connects, or finds that it is connected. Throws node_error with the reason.
+  void connect(std::string_view node);
+  /// The same from inside a process.
+  [[nodiscard]] task<> connect(context self, std::string_view node);
+  /// Closes the connection to the node, if there is one; links and monitors fire as for a lost one.
+  void disconnect(std::string_view node);
+  /// The nodes that this one is connected to, without hidden ones, in order of name.
+  [[nodiscard]] std::vector<std::string> nodes() const;
+
+  /// The process gets `nodeup` and `nodedown` from now on, and a `nodeup` for each node that is
+  /// connected already. Ends with the process. (OTP: net_kernel:monitor_nodes/1.)
+  void monitor_nodes(context self);
+
+  /// Lets other nodes start this process function, or this server with arguments of these types.
+  /// What is not offered cannot be started from outside. Any number of times, by any node.
+  template <class... Args>
+  void offer(std::string name, process (*function)(context, Args...)) {
+    using arguments = std::tuple<std::decay_t<Args>...>;
+    add_offer(std::move(name), {&message_type_of<arguments>, &start_function<arguments, Args...>,
+                                std::make_shared<process (*)(context, Args...)>(function)});
+  }
+  template <troupe::internal::server_type S, class... Args>
+  void offer(std::string name) {
+    add_offer(std::move(name),
+              {&message_type_of<std::tuple<Args...>>, &start_server<S, Args...>, nullptr});
+  }
+
+  /// Starts a behaviour that the other node offers under that name, and gives its pid. The types of
+  /// the arguments are those of the offer. Throws call_error: not offered, arguments that do not
+  /// fit, noconnection, timeout.
+  template <class... Args>
+  [[nodiscard]] task<pid> spawn_on(context self, std::string node, std::string behaviour,
+                                   Args... args) {
+    return order(
+        self, std::move(node),
+        {std::move(behaviour), message::of(std::tuple<Args...>(std::move(args)...)), false});
+  }
+  /// The same, linked to the calling process from the start.
+  template <class... Args>
+  [[nodiscard]] task<pid> spawn_link_on(context self, std::string node, std::string behaviour,
+                                        Args... args) {
+    return order(
+        self, std::move(node),
+        {std::move(behaviour), message::of(std::tuple<Args...>(std::move(args)...)), true});
+  }
+  template <class... Args>
+  pid spawn_on(std::string node, std::string behaviour, Args... args) {
+    return order(std::move(node), {std::move(behaviour),
+                                   message::of(std::tuple<Args...>(std::move(args)...)), false});
+  }
+
+  /// For the other parts of this library.
+  [[nodiscard]] internal::cluster& inside() const noexcept { return *cluster_; }
+
+ private:
+  template <class Arguments, class... Args>
+  static pid start_function(const void* how, troupe::internal::engine& home,
+                            const troupe::internal::launch_options& options, void* arguments) {
+    const auto function = *static_cast<process (*const*)(context, Args...)>(how);
+    return std::apply(
+        [&](auto&... args) {
+          return troupe::internal::launch(home, options, "offered process", function,
+                                          std::move(args)...)
+              .id;
+        },
+        *static_cast<Arguments*>(arguments));
+  }
+  template <class S, class... Args>
+  static pid start_server(const void*, troupe::internal::engine& home,
+                          const troupe::internal::launch_options& options, void* arguments) {
+    return std::apply(
+        [&](auto&... args) {
+          return troupe::internal::launch_server<S>(home, options, std::move(args)...).id;
+        },
+        *static_cast<std::tuple<Args...>*>(arguments));
+  }
+  void add_offer(std::string name, internal::offer_record what);
+  static task<pid> order(context self, std::string node, internal::spawn_order what);
+  pid order(std::string node, internal::spawn_order what);
+
+  std::shared_ptr<internal::cluster> cluster_;
+};
+
+}  // namespace troupe::net

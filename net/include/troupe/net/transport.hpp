@@ -1,0 +1,226 @@
+#pragma once
+// The network as troupe sees it: streams of bytes, and the time and the turn to handle them. One
+// implementation uses the operating system, another one a simulated world; nothing here knows
+// which.
+
+#include <troupe/operation.hpp>
+#include <troupe/seams.hpp>
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace troupe {
+class system;
+}
+
+namespace troupe::net {
+
+/// Where to listen or to dial: a host name or an address, IPv6 without brackets, and a port.
+struct endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+  friend bool operator==(const endpoint&, const endpoint&) = default;
+};
+
+/// `host:port`, with brackets around an IPv6 address.
+[[nodiscard]] std::string to_string(const endpoint& where);
+/// Reads what `to_string` writes; nothing if it is not of that form.
+[[nodiscard]] std::optional<endpoint> parse_endpoint(std::string_view text);
+
+/// What can go wrong between here and a peer.
+enum class io_errc : std::uint8_t {
+  closed,           // by this side: `close` or `reset`
+  eof,              // the peer closed in good order and all it wrote was read
+  reset,            // the peer, or something on the way, broke the connection
+  refused,          // nothing listens there
+  timed_out,        // not within the time given
+  unreachable,      // no way to that address
+  no_such_host,     // the name means no address
+  in_use,           // another listens at that address
+  no_such_address,  // to listen at: it is not one of this machine
+  not_permitted,
+  too_many_files,  // this program, or the machine, has no descriptor left
+  other,           // the text says what
+};
+
+/// One word, for metrics and logs.
+[[nodiscard]] std::string_view to_string(io_errc code) noexcept;
+
+struct io_error {
+  io_errc code = io_errc::other;
+  std::string text;  // for people: what was tried, why it failed, what to do
+};
+
+/// What an operation gave, or why it gave nothing.
+template <class T>
+class [[nodiscard]] io_result {
+ public:
+  template <std::convertible_to<T> From>
+    requires(!std::same_as<std::remove_cvref_t<From>, io_result>)
+  io_result(From&& value)  // NOLINT(*-explicit-*): a function returns either
+      : state_(std::in_place_index<0>, std::forward<From>(value)) {}
+  io_result(io_error why) : state_(std::move(why)) {}  // NOLINT(*-explicit-*)
+  [[nodiscard]] explicit operator bool() const noexcept { return state_.index() == 0; }
+  [[nodiscard]] T& operator*() { return std::get<0>(state_); }
+  [[nodiscard]] T* operator->() { return &std::get<0>(state_); }
+  [[nodiscard]] const io_error& error() const { return std::get<1>(state_); }
+
+ private:
+  std::variant<T, io_error> state_;
+};
+
+// Rules for all that follows.
+// - Executor: the callbacks of one transport run one after another, never two at once, and never
+//   inside the function that started them. All functions are called there, by a callback or by
+//   what was given to `post`, except those that say `Any thread`. Handles are destroyed there too.
+// - Ownership: destroying a handle ends what it does and destroys its callbacks uncalled. It may be
+//   destroyed in its own callback. A transport that ends destroys the callbacks that it still has
+//   uncalled, and the handles that they own; all others are destroyed before it.
+// - What a callback throws is logged, and the others go on.
+
+/// A connection: bytes in order, both ways, in pieces of any size. Destroying it resets it.
+class stream {
+ public:
+  /// The number of bytes moved, at least one, or why there are none: then there will be no more.
+  using handler = std::function<void(io_result<std::size_t>)>;
+
+  virtual ~stream() = default;
+  /// Reads what there is, at most as much as fits; waits for the first byte. One at a time, into at
+  /// least one byte: else std::logic_error. The memory must stay until the callback or the end of
+  /// the stream.
+  virtual void read_some(std::span<std::byte> into, handler done) = 0;
+  /// Writes as much as the way takes now; waits until it takes something. Conditions as for
+  /// reading.
+  virtual void write_some(std::span<const std::byte> from, handler done) = 0;
+  /// Ends it in good order: the peer reads what was written, then `eof`, unless it had sent what
+  /// was not read here, which may turn this into a reset. Callbacks under way get `closed`, and so
+  /// does what is begun later.
+  virtual void close() noexcept = 0;
+  /// Breaks it: the peer gets `reset`, and what was written may not arrive. Callbacks as for
+  /// `close`.
+  virtual void reset() noexcept = 0;
+  /// The other side's address, for reports.
+  [[nodiscard]] virtual const endpoint& peer() const noexcept = 0;
+};
+
+/// Something that listens. Destroying it closes it.
+class listener {
+ public:
+  virtual ~listener() = default;
+  /// The port that it listens at: the real one when 0 was asked for. Any thread.
+  [[nodiscard]] virtual std::uint16_t port() const noexcept = 0;
+  /// Frees the address. No connection is accepted any more; the accepted ones live on.
+  virtual void close() noexcept = 0;
+};
+
+/// Something under way that ends in one callback. Destroying it cancels: if the callback has not
+/// been called yet, it will not be.
+class pending {
+ public:
+  virtual ~pending() = default;
+};
+
+class transport;
+
+/// Finds the addresses of a host.
+class resolver {
+ public:
+  /// At least one address in text form, in the order in which to try them, or why not.
+  using handler = std::function<void(io_result<std::vector<std::string>>)>;
+
+  virtual ~resolver() = default;
+  /// Within the time given; the callback runs on that transport's executor.
+  [[nodiscard]] virtual std::unique_ptr<pending> resolve(transport& on, const std::string& host,
+                                                         std::chrono::nanoseconds limit,
+                                                         handler done) = 0;
+};
+
+/// Makes connections, and gives the protocols above it their time and their turn.
+class transport {
+ public:
+  using accept_handler = std::function<void(std::unique_ptr<stream>)>;
+  using dial_handler = std::function<void(io_result<std::unique_ptr<stream>>)>;
+
+  virtual ~transport() = default;
+  /// Listens at an address of this machine, `localhost` or port 0 for any free one; a host name
+  /// must be resolved first. Without descriptors it waits, accepts later and keeps listening. Any
+  /// thread; from another one than the executor's, a first connection may come before this returns.
+  [[nodiscard]] virtual io_result<std::unique_ptr<listener>> listen(const endpoint& where,
+                                                                    accept_handler accepted) = 0;
+  /// Connects within the time given: resolves the host and tries its addresses in turn, each for an
+  /// equal part of the time that is left.
+  [[nodiscard]] virtual std::unique_ptr<pending> dial(const endpoint& where,
+                                                      std::chrono::nanoseconds limit,
+                                                      dial_handler done) = 0;
+  /// Runs the function on the executor, after what was posted before. Any thread. A transport that
+  /// ends first destroys it uncalled.
+  virtual void post(std::function<void()> function) = 0;
+  /// Runs the function on the executor after a delay; never early.
+  [[nodiscard]] virtual std::unique_ptr<pending> after(std::chrono::nanoseconds delay,
+                                                       std::function<void()> function) = 0;
+  /// The time by which deadlines go. Any thread.
+  [[nodiscard]] virtual steady_time now() const noexcept = 0;
+};
+
+/// The transport over the operating system's TCP that a system's idle workers wait in. It is made
+/// by the first call and lives until the system stops its workers, after the last process has
+/// ended. Any thread, and inside processes.
+[[nodiscard]] std::shared_ptr<transport> transport_of(troupe::system& system);
+
+namespace internal {
+
+template <class Function>
+class [[nodiscard]] executor_call final : public operation {
+ public:
+  using R = std::invoke_result_t<Function&>;
+  executor_call(transport& where, Function function)
+      : where_(where), function_(std::move(function)), wait_(*this) {}
+
+  [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> leaf) { wait_.await_suspend(leaf); }
+  R await_resume() {
+    if (failure_) std::rethrow_exception(failure_);
+    if constexpr (!std::is_void_v<R>) return std::move(*value_);
+  }
+
+ private:
+  void start(completion done) override {
+    where_.post([this, done] {
+      try {
+        if constexpr (std::is_void_v<R>)
+          function_();
+        else
+          value_.emplace(function_());
+      } catch (...) {
+        failure_ = std::current_exception();
+      }
+      done();
+    });
+  }
+
+  struct empty {};
+  transport& where_;
+  Function function_;
+  std::conditional_t<std::is_void_v<R>, empty, std::optional<R>> value_;
+  std::exception_ptr failure_;
+  troupe::internal::operation_wait wait_;
+};
+
+}  // namespace internal
+
+/// Runs a function on the transport's executor and gives a process what it returns or throws:
+/// `auto made = co_await run_on(transport, [&] { return transport.listen(where, accepted); })`.
+/// The process waits for it even when it is killed, so the function may use the process's frame.
+template <class Function>
+[[nodiscard]] auto run_on(transport& where, Function&& function) {
+  return internal::executor_call<std::decay_t<Function>>(where, std::forward<Function>(function));
+}
+
+}  // namespace troupe::net

@@ -1,0 +1,372 @@
+#include "cluster/cluster.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "platform/cookie_file.hpp"
+#include "platform/environment.hpp"
+#include "platform/peer_environment.hpp"
+#include "wire/codec.hpp"
+#include "wire/printable.hpp"
+
+namespace troupe::net::internal {
+
+namespace core = troupe::internal;
+using core::outside_wait;
+
+namespace {
+
+// Warnings about what peers do: so many in ten seconds, then silence, so that nobody fills the log.
+constexpr int max_warnings = 20;
+constexpr std::chrono::seconds warning_window{10};
+
+net::node_name parsed_name(const node_options& options) {
+  std::string text = options.name;
+  if (text.empty()) text = environment_value(node_variable);
+  if (text.empty())
+    throw node_error(
+        "a node needs a name: give node_options::name or set TROUPE_NODE, as app@127.0.0.1:7400");
+  auto parsed = net::node_name::parse_to_listen(text);
+  if (const auto* error = std::get_if<node_name_error>(&parsed)) throw node_error(error->text);
+  return std::get<net::node_name>(parsed);
+}
+
+cookie loaded_cookie(const node_options& options) {
+  cookie_source source;
+  if (!options.cookie.empty()) source.text = options.cookie;
+  source.file = options.cookie_file;
+  auto loaded = load_cookie(source);
+  if (const auto* error = std::get_if<cookie_error>(&loaded)) throw node_error(error->text);
+  return std::move(std::get<cookie>(loaded));
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+std::uint64_t fresh_incarnation(troupe::system& system) {
+  std::array<std::byte, 8> bytes{};
+  std::uint64_t number = 0;
+  while (number == 0) {
+    system.random()->secret(bytes);
+    std::memcpy(&number, bytes.data(), bytes.size());
+  }
+  return number;
+}
+
+}  // namespace
+
+cluster::cluster(troupe::system& system, node_options options)
+    : system_(system),
+      options_(std::move(options)),
+      bounds_{.message_bytes = options_.max_message_bytes},
+      name_(parsed_name(options_)),
+      incarnation_(fresh_incarnation(system)),
+      secret_(loaded_cookie(options_)),
+      transport_(options_.carrier != nullptr ? *options_.carrier : *transport_of(system)) {}
+
+// --- life ---------------------------------------------------------------------------------------
+
+void cluster::listen() {
+  const std::string host(name_.host());
+  if (!is_loopback(host) && !options_.listen_insecure)
+    throw node_error("cannot listen on " + name_.text() +
+                     " without TLS, which this version does not have: take a loopback address, or "
+                     "set node_options::listen_insecure if the network is closed to strangers");
+  if (!is_loopback(host))
+    system_.log(log_level::warning, "node " + name_.text() +
+                                        " listens without TLS (listen_insecure): whoever is on the "
+                                        "network can read and alter what it says");
+  system_.run([&](context) -> task<> {
+    co_await run_on(transport_, [&] { open_listener({host, name_.port()}); });
+  });
+  core::attach(home(), shared_from_this());
+  announce_peer(name_.text(), incarnation_);
+}
+
+void cluster::open_listener(const endpoint& where) {
+  auto got = transport_.listen(
+      where, [this](std::unique_ptr<stream> bytes) { accepted(std::move(bytes)); });
+  if (!got) throw node_error("cannot listen as " + name_.text() + ": " + got.error().text);
+  listener_ = std::move(*got);
+  name_ = name_.with_port(listener_->port());
+}
+
+void cluster::stop() {
+  core::attach(home(), nullptr);
+  closed_.store(true, std::memory_order_release);
+  outside_wait done(home());
+  transport_.post([self = shared_from_this(), &done] {
+    self->close_all(std::make_unique<outside_wait::notice>(done));
+  });
+  done.wait();
+}
+
+void cluster::close_all(std::unique_ptr<outside_wait::notice> done) {
+  listener_ = nullptr;
+  stopped_ = std::move(done);
+  for (const auto& s : std::vector(sessions_.begin(), sessions_.end())) {
+    if (s->up())
+      s->leave(wire::goodbye::stopping, {});
+    else
+      s->fail("this node is stopping");
+  }
+  std::vector<std::shared_ptr<remote_node>> remotes;
+  {
+    const std::shared_lock lock(mutex_);
+    for (const auto& [name, r] : remotes_) remotes.push_back(r);
+  }
+  for (const auto& r : remotes) r->stop();
+  if (sessions_.empty()) stopped_ = nullptr;
+}
+
+// --- messages out -------------------------------------------------------------------------------
+
+void cluster::deliver(const destination& to, message what) noexcept {
+  const auto refuse = [&](const std::string& why) {
+    core::bounce(home(), to, std::move(what),
+                 exit_reason::from_parts(exit_reason::kind::noconnection, {}, why, {}));
+  };
+  if (closed_.load(std::memory_order_acquire)) return refuse("this node is stopping");
+  if (to.named()) {
+    if (to.node() == name_.text()) return deliver_here(to, std::move(what));
+    const auto parsed = net::node_name::parse(to.node());
+    if (const auto* error = std::get_if<node_name_error>(&parsed)) return refuse(error->text);
+    return remote(std::get<net::node_name>(parsed))->push(to, std::move(what));
+  }
+  const known_node* node = known(to.id().node);
+  if (node == nullptr) return refuse("no such node");
+  if (node->remote == nullptr)  // an earlier incarnation of this node: the process is dead
+    return core::bounce(home(), to, std::move(what), exit_reason::noproc);
+  node->remote->push(to, std::move(what));
+}
+
+// A name on this very node, given with its node.
+void cluster::deliver_here(const destination& to, message what) noexcept {
+  if (auto* order = what.get_if<request<connect_order>>()) return order->reply();
+  if (auto* order = what.get_if<request<spawn_order>>()) {
+    const auto at = [&]() -> std::optional<offer_record> {
+      const std::shared_lock lock(mutex_);
+      const auto found = offers_.find((*order)->behaviour);
+      return found == offers_.end() ? std::nullopt : std::optional(found->second);
+    }();
+    auto& args = (*order)->arguments;
+    if (!at || &args.type() != at->arguments)
+      return order->fail(exit_reason::error(
+          "troupe::not_offered", "no behaviour " + (*order)->behaviour + " for these arguments"));
+    core::launch_options how;
+    try {
+      const pid child = at->start(at->how.get(), home(), how, args.value());
+      if ((*order)->link) {
+        core::deliver(home(), child, message::of(core::link_sent(order->from())));
+        core::deliver(home(), order->from(), message::of(core::link_sent(child)));
+      }
+      order->reply(child);
+    } catch (...) {
+      order->fail(exit_reason::from_current_exception());
+    }
+    return;
+  }
+  core::deliver(home(), destination(to.name()), std::move(what));
+}
+
+// --- nodes --------------------------------------------------------------------------------------
+
+std::shared_ptr<remote_node> cluster::remote(const net::node_name& name) {
+  {
+    const std::shared_lock lock(mutex_);
+    const auto at = remotes_.find(name.text());
+    if (at != remotes_.end()) return at->second;
+  }
+  const std::unique_lock lock(mutex_);
+  auto& at = remotes_[name.text()];
+  if (at == nullptr) at = std::make_shared<remote_node>(*this, name);
+  return at;
+}
+
+std::optional<std::uint32_t> cluster::index_of(const node_identity& node) {
+  if (node.name == name_.text() && node.incarnation == incarnation_) return 0;
+  const auto parsed = net::node_name::parse(node.name);
+  if (!std::holds_alternative<net::node_name>(parsed)) return std::nullopt;
+  const auto through =
+      node.name == name_.text() ? nullptr : remote(std::get<net::node_name>(parsed));
+  const std::unique_lock lock(mutex_);
+  const auto [at, fresh] = indexes_.try_emplace({node.name, node.incarnation}, 0);
+  if (fresh) {
+    if (known_.size() >= max_known_nodes) {
+      indexes_.erase(at);
+      return std::nullopt;
+    }
+    known_.push_back({node, through});
+    at->second = static_cast<std::uint32_t>(known_.size());
+  }
+  return at->second;
+}
+
+const cluster::known_node* cluster::known(std::uint32_t index) const noexcept {
+  const std::shared_lock lock(mutex_);  // the entries themselves never move nor change
+  return index == 0 || index > known_.size() ? nullptr : &known_[index - 1];
+}
+
+node_identity cluster::identity_of(std::uint32_t index) const {
+  if (index == 0) return {name_.text(), incarnation_};
+  const known_node* node = known(index);
+  return node == nullptr ? node_identity{} : node->id;
+}
+
+std::string cluster::node_name(std::uint32_t index) const { return identity_of(index).name; }
+
+std::vector<std::string> cluster::nodes() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, incarnation] : up_) names.push_back(name);
+  return names;
+}
+
+void cluster::post(std::function<void()> work) { transport_.post(std::move(work)); }
+
+void cluster::disconnect(std::string_view node) {
+  const auto parsed = net::node_name::parse(node);
+  if (const auto* name = std::get_if<net::node_name>(&parsed))
+    post([r = remote(*name)] { r->disconnect(); });
+}
+
+// --- sessions -----------------------------------------------------------------------------------
+
+handshake_identity cluster::identity() const {
+  handshake_identity us{.name = name_, .incarnation = incarnation_, .hidden = options_.hidden};
+  system_.random()->secret(us.fresh_nonce);
+  return us;
+}
+
+// Asked by a handshake about a node that dials this one.
+std::optional<refusal> cluster::may_join(const peer_info& peer) {
+  if (!open()) return refusal::unavailable;
+  const auto r = remote(peer.name);
+  // Of two dials that cross, both sides keep the same one.
+  if (r->dialling() && wins_tie(name_, peer.name)) return refusal::lost_tie;
+  // A live connection of another incarnation is that of a predecessor: the newcomer takes its
+  // place. With the same incarnation the peer itself dials anew, so it knows the old one to be
+  // over.
+  return std::nullopt;
+}
+
+void cluster::accepted(std::unique_ptr<stream> bytes) {
+  const auto unproven = static_cast<std::size_t>(std::count_if(
+      sessions_.begin(), sessions_.end(), [](const auto& s) { return !s->up() && !s->dialled(); }));
+  if (unproven >= options_.max_handshakes) {  // the oldest has had most of its time
+    const auto oldest = std::find_if(sessions_.begin(), sessions_.end(),
+                                     [](const auto& s) { return !s->up() && !s->dialled(); });
+    (*oldest)->fail("too many handshakes at once (node_options::max_handshakes)");
+  }
+  add_session(std::move(bytes), nullptr);
+}
+
+std::shared_ptr<session> cluster::add_session(std::unique_ptr<stream> bytes,
+                                              std::shared_ptr<remote_node> dialled) {
+  auto made = std::make_shared<session>(*this, std::move(bytes), std::move(dialled));
+  sessions_.push_back(made);
+  made->start();
+  return made;
+}
+
+void cluster::forget(const session& over) {
+  std::erase_if(sessions_, [&](const auto& s) { return s.get() == &over; });
+  if (sessions_.empty()) stopped_ = nullptr;
+}
+
+void cluster::note_refusal(const remote_node* dialled, const handshake_failure& failure) {
+  warn((dialled == nullptr ? "a connection that came in was refused: "
+                           : "the connection to " + dialled->name() + " was refused: ") +
+       failure.text);
+}
+
+void cluster::warn(const std::string& text) {
+  {
+    const std::unique_lock lock(mutex_);
+    const steady_time now = system_.time()->now();
+    if (now - warned_since_ > warning_window) {
+      warned_since_ = now;
+      warnings_ = 0;
+    }
+    if (++warnings_ > max_warnings) return;
+  }
+  system_.log(log_level::warning, "node " + name_.text() + ": " + text);
+}
+
+// --- who is up ----------------------------------------------------------------------------------
+
+void cluster::came_up(const peer_info& peer) {
+  system_.log(log_level::info, "node " + name_.text() + ": " + peer.name.text() + " is up");
+  if (peer.hidden) return;
+  {
+    const std::unique_lock lock(mutex_);
+    up_[peer.name.text()] = peer.incarnation;
+  }
+  std::erase_if(subscribers_, [&](pid p) { return !system_.alive(p); });
+  for (const pid p : subscribers_)
+    core::deliver(home(), p, message::of(nodeup{peer.name.text(), peer.incarnation}));
+}
+
+void cluster::went_down(const peer_info& peer, const std::string& why) {
+  system_.log(log_level::info, "node " + name_.text() + ": " + peer.name.text() +
+                                   " is down: " + printable(why, 300));
+  if (peer.hidden) return;
+  {
+    const std::unique_lock lock(mutex_);
+    up_.erase(peer.name.text());
+  }
+  std::erase_if(subscribers_, [&](pid p) { return !system_.alive(p); });
+  for (const pid p : subscribers_)
+    core::deliver(home(), p, message::of(nodedown{peer.name.text(), peer.incarnation, why}));
+}
+
+void cluster::subscribe(pid process) {
+  post([self = shared_from_this(), process] {
+    self->subscribers_.push_back(process);
+    const std::shared_lock lock(self->mutex_);
+    for (const auto& [name, incarnation] : self->up_)
+      core::deliver(self->home(), process, message::of(nodeup{name, incarnation}));
+  });
+}
+
+// --- what others may start
+// ------------------------------------------------------------------------
+
+void cluster::add_offer(std::string name, offer_record what) {
+  const std::unique_lock lock(mutex_);
+  offers_.insert_or_assign(std::move(name), std::move(what));
+}
+
+std::variant<pid, exit_reason> cluster::start_offer(const connection_host::spawn_request& what,
+                                                    pid_mapper& pids) {
+  const auto refuse = [&](const std::string& why) {
+    return exit_reason::error("troupe::not_offered",
+                              "node " + name_.text() + " " + why + " " + printable(what.behaviour));
+  };
+  std::optional<offer_record> offer;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto at = offers_.find(what.behaviour);
+    if (at != offers_.end()) offer = at->second;
+  }
+  if (!offer) return refuse("does not offer the behaviour");
+  const type_info& type = *offer->arguments->value;
+  if (offer->arguments->construct == nullptr || what.type != type.name)
+    return exit_reason::error("troupe::bad_arguments",
+                              std::string(what.behaviour) + " takes " + std::string(type.name) +
+                                  " and was given " + printable(what.type, 200));
+  message arguments = message::blank(*offer->arguments);
+  if (const auto error = decode(type, arguments.value(), what.payload, pids, bounds_))
+    return exit_reason::error("troupe::bad_arguments", error->text);
+  core::launch_options options;
+  if (what.link) options.link_to = what.from;
+  try {
+    return offer->start(offer->how.get(), home(), options, arguments.value());
+  } catch (...) {
+    return exit_reason::from_current_exception();
+  }
+}
+
+}  // namespace troupe::net::internal

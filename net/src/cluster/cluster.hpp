@@ -1,0 +1,108 @@
+#pragma once
+
+#include <troupe/distribution.hpp>
+#include <troupe/net/node.hpp>
+#include <troupe/net/transport.hpp>
+#include <troupe/outside.hpp>
+
+#include <atomic>
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/remote_node.hpp"
+#include "cluster/session.hpp"
+#include "platform/lock.hpp"
+#include "protocol/cookie.hpp"
+
+namespace troupe::net::internal {
+
+/// What a node is made of: who it is, whom it knows, and the sessions with them. `deliver`,
+/// `remote` and the node table are for any thread; all else runs on the transport's executor.
+class cluster final : public distribution, public std::enable_shared_from_this<cluster> {
+ public:
+  cluster(troupe::system& system, node_options options);
+
+  // --- life, from outside
+  void listen();
+  void stop();
+
+  // --- any thread
+  void deliver(const destination& to, message what) noexcept override;
+  [[nodiscard]] std::string node_name(std::uint32_t index) const override;
+  [[nodiscard]] std::shared_ptr<remote_node> remote(const net::node_name& name);
+  [[nodiscard]] std::optional<std::uint32_t> index_of(const node_identity& node);
+  [[nodiscard]] node_identity identity_of(std::uint32_t index) const;
+  [[nodiscard]] std::vector<std::string> nodes() const;
+  void add_offer(std::string name, offer_record what);
+  void subscribe(pid process);
+  void disconnect(std::string_view node);
+  void post(std::function<void()> work);
+  void warn(const std::string& text);
+
+  // --- the executor
+  [[nodiscard]] std::optional<refusal> may_join(const peer_info& peer);
+  std::shared_ptr<session> add_session(std::unique_ptr<stream> bytes,
+                                       std::shared_ptr<remote_node> dialled);
+  void forget(const session& over);
+  void came_up(const peer_info& peer);
+  void went_down(const peer_info& peer, const std::string& why);
+  void note_refusal(const remote_node* dialled, const handshake_failure& failure);
+  std::variant<pid, exit_reason> start_offer(const connection_host::spawn_request& what,
+                                             pid_mapper& pids);
+  [[nodiscard]] bool open() const noexcept { return !closed_.load(std::memory_order_acquire); }
+  [[nodiscard]] handshake_identity identity() const;
+
+  [[nodiscard]] troupe::system& system() const noexcept { return system_; }
+  [[nodiscard]] troupe::internal::engine& home() const noexcept { return system_.home(); }
+  [[nodiscard]] transport& bytes() const noexcept { return transport_; }
+  [[nodiscard]] const node_options& options() const noexcept { return options_; }
+  [[nodiscard]] const limits& bounds() const noexcept { return bounds_; }
+  [[nodiscard]] const cookie& secret() const noexcept { return secret_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_.text(); }
+  [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_; }
+
+  /// Nodes, incarnations counted one by one, that pids here can name: 64 Ki of some 100 bytes.
+  static constexpr std::size_t max_known_nodes = 65536;
+
+ private:
+  struct known_node {
+    node_identity id;
+    std::shared_ptr<remote_node> remote;
+  };
+  void accepted(std::unique_ptr<stream> bytes);
+  void close_all(std::unique_ptr<troupe::internal::outside_wait::notice> done);
+  void deliver_here(const destination& to, message what) noexcept;
+  void open_listener(const endpoint& where);
+  [[nodiscard]] const known_node* known(std::uint32_t index) const noexcept;
+
+  troupe::system& system_;
+  node_options options_;
+  limits bounds_;
+  net::node_name name_;
+  std::uint64_t incarnation_;
+  cookie secret_;
+  transport& transport_;
+  std::atomic<bool> closed_{false};
+
+  mutable platform::shared_mutex mutex_;  // of what any thread reaches
+  std::map<std::string, std::shared_ptr<remote_node>, std::less<>> remotes_;
+  std::map<std::pair<std::string, std::uint64_t>, std::uint32_t> indexes_;
+  std::deque<known_node> known_;             // by index, less one
+  std::map<std::string, std::uint64_t> up_;  // visible nodes, with their incarnations
+  std::map<std::string, offer_record, std::less<>> offers_;
+  steady_time warned_since_{};
+  int warnings_ = 0;
+
+  // The executor's.
+  std::unique_ptr<listener> listener_;
+  std::list<std::shared_ptr<session>> sessions_;  // oldest first
+  std::vector<pid> subscribers_;
+  std::unique_ptr<troupe::internal::outside_wait::notice> stopped_;
+};
+
+}  // namespace troupe::net::internal

@@ -1,0 +1,187 @@
+#include "cluster/remote_node.hpp"
+
+#include "cluster/cluster.hpp"
+#include "cluster/session.hpp"
+
+#include <algorithm>
+
+namespace troupe::net::internal {
+
+namespace core = troupe::internal;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::chrono::nanoseconds first_pause = 100ms;
+constexpr std::chrono::nanoseconds longest_pause = 5s;
+
+// What only makes sense on the connection that it belongs to opens no new one.
+bool needs_connection(message& what) {
+  if (what.type().kind == message_kind::reply) return false;
+  if (what.type().kind != message_kind::signal) return true;
+  if (what.get_if<core::link_sent>() != nullptr || what.get_if<core::monitor_sent>() != nullptr)
+    return true;
+  const auto* exit = what.get_if<core::exit_sent>();
+  return exit != nullptr && !exit->linked;
+}
+
+exit_reason no_connection(const std::string& why) {
+  return exit_reason::from_parts(exit_reason::kind::noconnection, {}, why, {});
+}
+
+}  // namespace
+
+remote_node::~remote_node() {
+  outgoing* list = pushed_.load();
+  while (list != nullptr) delete std::exchange(list, list->next);
+}
+
+// --- any thread ---------------------------------------------------------------------------------
+
+// Messages wait in a list until the executor takes them all: whoever finds it empty has the
+// executor come. Release pairs with the acquire in take_pushed.
+void remote_node::push(destination to, message what) noexcept {
+  if (queued_.fetch_add(1, std::memory_order_relaxed) >= cluster_.options().max_queued_messages)
+    overflowed_.store(true, std::memory_order_relaxed);
+  auto* item = new outgoing{nullptr, std::move(to), std::move(what)};
+  outgoing* seen = pushed_.load(std::memory_order_relaxed);
+  do {
+    item->next = seen;
+  } while (!pushed_.compare_exchange_weak(seen, item, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+  if (seen == nullptr) cluster_.post([self = shared_from_this()] { self->flush(); });
+}
+
+// --- the executor -------------------------------------------------------------------------------
+
+void remote_node::take_pushed() {
+  outgoing* list = pushed_.exchange(nullptr, std::memory_order_acq_rel);
+  const auto before = static_cast<std::ptrdiff_t>(waiting_.size());
+  for (; list != nullptr; list = list->next) waiting_.emplace_back(list);
+  std::reverse(waiting_.begin() + before, waiting_.end());
+}
+
+void remote_node::flush() {
+  take_pushed();
+  if (overflowed_.exchange(false, std::memory_order_relaxed)) {
+    const std::string why = "more than " + std::to_string(cluster_.options().max_queued_messages) +
+                            " messages wait for it (node_options::max_queued_messages)";
+    if (session_ != nullptr) session_->fail(why);
+    return give_up(why);
+  }
+  if (waiting_.empty()) return;
+  if (session_ != nullptr) return send_waiting();
+  if (dialling_) return;
+  const bool wanted = std::any_of(waiting_.begin(), waiting_.end(),
+                                  [](const auto& item) { return needs_connection(item->what); });
+  if (!wanted) return give_up("not connected");
+  const bool asked = std::any_of(waiting_.begin(), waiting_.end(), [](const auto& item) {
+    return item->what.template get_if<request<connect_order>>() != nullptr;
+  });
+  if (!asked && cluster_.bytes().now() < no_dial_before_) return give_up(last_failure_);
+  dial();
+}
+
+void remote_node::send_waiting() {
+  const auto session = session_;
+  while (!waiting_.empty() && session->has_room() && session_ == session) {
+    const auto item = std::move(waiting_.front());
+    waiting_.pop_front();
+    queued_.fetch_sub(1, std::memory_order_relaxed);
+    if (auto* order = item->what.get_if<request<connect_order>>())
+      order->reply();
+    else if (is_stale(item->to))
+      core::bounce(cluster_.home(), item->to, std::move(item->what), exit_reason::noproc);
+    else
+      session->send(item->to, std::move(item->what));
+  }
+  session->flush();
+}
+
+// A pid of another incarnation than the one that is connected: that process is dead.
+bool remote_node::is_stale(const destination& to) const {
+  return !to.named() &&
+         cluster_.identity_of(to.id().node).incarnation != session_->peer().incarnation;
+}
+
+void remote_node::give_up(const std::string& why) {
+  take_pushed();
+  auto items = std::exchange(waiting_, {});
+  for (auto& item : items) {
+    queued_.fetch_sub(1, std::memory_order_relaxed);
+    core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
+  }
+}
+
+// --- sessions -----------------------------------------------------------------------------------
+
+void remote_node::dial() {
+  dialling_ = true;
+  const endpoint where{std::string(name_.host()), name_.port()};
+  dial_ =
+      cluster_.bytes().dial(where, cluster_.options().setup_time,
+                            [self = shared_from_this()](io_result<std::unique_ptr<stream>> got) {
+                              if (!got) return self->dial_failed(got.error().text);
+                              self->attempt_ = self->cluster_.add_session(std::move(*got), self);
+                            });
+}
+
+void remote_node::not_joined(const session& over, const std::string& why) {
+  if (attempt_.get() != &over) return;
+  attempt_ = nullptr;
+  dial_failed(why);
+}
+
+void remote_node::lost_tie() {
+  attempt_ = nullptr;
+  dial_ = cluster_.bytes().after(cluster_.options().setup_time, [self = shared_from_this()] {
+    self->dial_failed("it dials this node, too, and has not come through in time");
+  });
+}
+
+void remote_node::dial_failed(const std::string& why) {
+  dialling_ = false;
+  pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
+  const auto jitter =
+      pause_ * static_cast<std::int64_t>(cluster_.system().random()->cheap() % 100) / 400;
+  no_dial_before_ = cluster_.bytes().now() + pause_ - jitter;
+  last_failure_ = "cannot reach " + name() + ": " + why;
+  give_up(last_failure_);
+}
+
+// A dial of this node's own that is still under way is given up: the peer, which has let this node
+// in or was let in, could otherwise take it for a newer connection.
+void remote_node::joined(const std::shared_ptr<session>& up) {
+  const auto before = std::exchange(session_, up);
+  const auto attempt = std::exchange(attempt_, nullptr);
+  dialling_ = false;
+  dial_ = nullptr;
+  pause_ = {};
+  no_dial_before_ = {};
+  if (attempt != nullptr && attempt != up) attempt->fail("the peer's dial came through first");
+  if (before != nullptr) {
+    const std::string why = "a newer connection took its place";
+    before->fail(why);
+    cluster_.went_down(before->peer(), why);
+  }
+  cluster_.came_up(up->peer());
+  flush();
+}
+
+void remote_node::left(const session& over, const std::string& why) {
+  if (session_.get() != &over) return;
+  const auto keep = std::exchange(session_, nullptr);
+  cluster_.went_down(keep->peer(), why);
+  flush();
+}
+
+void remote_node::stop() {
+  dial_ = nullptr;
+  give_up("this node is stopping");
+}
+
+void remote_node::disconnect() {
+  if (session_ != nullptr) session_->leave(wire::goodbye::disconnected, {});
+}
+
+}  // namespace troupe::net::internal

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <troupe/distribution.hpp>
+#include <troupe/net/transport.hpp>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "protocol/node_name.hpp"
+
+namespace troupe::net::internal {
+
+class cluster;
+class session;
+
+/// Asks for a connection to the node; answered when it is up. Carried by the cluster.
+struct connect_order {
+  using reply = void;
+};
+
+/// One node of the cluster, by name: what waits to be sent to it, and the session through which it
+/// goes. Made when a node is first heard or spoken of, and kept. `push` is for any thread; all else
+/// runs on the transport's executor.
+class remote_node final : public std::enable_shared_from_this<remote_node> {
+ public:
+  remote_node(cluster& owner, node_name name) : cluster_(owner), name_(std::move(name)) {}
+  remote_node(const remote_node&) = delete;
+  remote_node& operator=(const remote_node&) = delete;
+  ~remote_node();
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_.text(); }
+  [[nodiscard]] const node_name& parsed() const noexcept { return name_; }
+
+  /// Any thread: the message goes out after all that this thread pushed before.
+  void push(destination to, message what) noexcept;
+
+  /// Sends what waits, as far as the session takes it; dials if there is none and one is needed.
+  void flush();
+  /// A session with the node has shaken hands. It takes the place of an older one, which is over.
+  void joined(const std::shared_ptr<session>& up);
+  /// The session that was up is over.
+  void left(const session& over, const std::string& why);
+  /// The handshake after the dial failed.
+  void not_joined(const session& over, const std::string& why);
+  /// The peer has refused this dial because its own, which crossed it, is the one that stays.
+  void lost_tie();
+
+  [[nodiscard]] session* current() const noexcept { return session_.get(); }
+  [[nodiscard]] bool dialling() const noexcept { return dialling_; }
+  /// Closes the session, if there is one.
+  void disconnect();
+  /// Tells everybody whose message waits that it does not arrive.
+  void give_up(const std::string& why);
+  /// The same for good: nothing is dialled any more.
+  void stop();
+
+ private:
+  struct outgoing {
+    outgoing* next = nullptr;
+    destination to;
+    message what;
+  };
+  void take_pushed();
+  void send_waiting();
+  void dial();
+  void dial_failed(const std::string& why);
+  [[nodiscard]] bool is_stale(const destination& to) const;
+
+  cluster& cluster_;
+  const node_name name_;
+  std::atomic<outgoing*> pushed_{nullptr};  // newest first
+  std::atomic<std::size_t> queued_{0};      // pushed and not sent
+  std::atomic<bool> overflowed_{false};
+
+  std::deque<std::unique_ptr<outgoing>> waiting_;  // oldest first
+  std::shared_ptr<session> session_;               // the one that is up
+  bool dialling_ = false;                          // until a session is up or it has failed
+  std::unique_ptr<pending> dial_;                  // or the wait for the dial that has won the tie
+  std::shared_ptr<session> attempt_;               // the handshake after the dial
+  // After a dial that failed, others fail at once for a while that grows.
+  steady_time no_dial_before_{};
+  std::chrono::nanoseconds pause_{};
+  std::string last_failure_;
+};
+
+}  // namespace troupe::net::internal

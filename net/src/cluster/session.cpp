@@ -1,0 +1,254 @@
+#include "cluster/session.hpp"
+
+#include "cluster/cluster.hpp"
+#include "wire/frame.hpp"
+
+namespace troupe::net::internal {
+
+namespace core = troupe::internal;
+
+namespace {
+
+// Before the peer has proved itself it gets little; after that, as much as the kernel gives at
+// once.
+constexpr std::size_t handshake_read_bytes = 4 * 1024;
+constexpr std::size_t read_bytes = 64 * 1024;
+// Ticks go out four times in the tick time; four in a row without a byte are the end.
+constexpr int ticks_in_tick_time = 4;
+// What was written before the goodbye gets so long to leave; then it is cut.
+constexpr std::chrono::seconds time_to_leave{1};
+
+std::string leave_reason(wire::goodbye::cause why) {
+  switch (why) {
+    case wire::goodbye::stopping: return "this node is stopping";
+    case wire::goodbye::disconnected: return "this node disconnected";
+    default: return "it broke the protocol: ";
+  }
+}
+
+exit_reason no_connection(const std::string& text) {
+  return exit_reason::from_parts(exit_reason::kind::noconnection, {}, text, {});
+}
+
+}  // namespace
+
+session::session(cluster& owner, std::unique_ptr<stream> bytes,
+                 std::shared_ptr<remote_node> dialled)
+    : cluster_(owner),
+      stream_(std::move(bytes)),
+      remote_(std::move(dialled)),
+      dialled_(remote_ != nullptr),
+      splitter_(max_handshake_frame_bytes) {}
+
+std::string session::who() const {
+  if (remote_ != nullptr) return remote_->name();
+  return peer_ ? peer_->name.text() : "a node that has not named itself";
+}
+
+// --- the handshake ------------------------------------------------------------------------------
+
+void session::start() {
+  const auto self = shared_from_this();
+  if (dialled_)
+    handshake_.emplace(handshake::dial(cluster_.identity(), cluster_.secret(), remote_->parsed()));
+  else
+    handshake_.emplace(
+        handshake::accept(cluster_.identity(), cluster_.secret(),
+                          [this](const peer_info& peer) { return cluster_.may_join(peer); }));
+  deadline_ = cluster_.bytes().after(cluster_.options().setup_time, [self] {
+    if (self->handshake_)
+      self->end("no handshake in time: it waited for " +
+                std::string(self->handshake_->waiting_for()));
+  });
+  const handshake_step step = handshake_->start();
+  out_.insert(out_.end(), step.write.begin(), step.write.end());
+  write_on();
+  read_on();
+}
+
+void session::take_handshake(std::span<const std::byte> body) {
+  const handshake_step step = handshake_->on_frame(body);
+  out_.insert(out_.end(), step.write.begin(), step.write.end());
+  if (const auto* failure = std::get_if<handshake_failure>(&step.outcome)) {
+    leaving_ = failure->text;  // the refusal goes out, then the stream closes
+    if (failure->reason != refusal::lost_tie)
+      cluster_.note_refusal(remote_.get(), *failure);
+    else if (dialled_)
+      remote_->lost_tie();
+    return write_on();
+  }
+  if (const auto* peer = std::get_if<peer_info>(&step.outcome)) connected(*peer);
+  write_on();
+}
+
+void session::connected(const peer_info& peer) {
+  peer_ = peer;
+  handshake_.reset();
+  deadline_ = nullptr;
+  splitter_.set_cap(cluster_.bounds().frame_bytes());
+  const auto index = cluster_.index_of({peer.name.text(), peer.incarnation});
+  if (!index) return end("this node keeps track of no more nodes");
+  engine_.emplace(static_cast<connection_host&>(*this), *index, cluster_.bounds());
+  last_tick_ = cluster_.bytes().now();
+  heard_ = true;
+  arm_tick();
+  if (remote_ == nullptr) remote_ = cluster_.remote(peer.name);
+  remote_->joined(shared_from_this());
+}
+
+// --- bytes in -----------------------------------------------------------------------------------
+
+void session::read_on() {
+  if (stream_ == nullptr) return;
+  in_.resize(engine_ ? read_bytes
+                     : handshake_read_bytes);  // here, where the splitter is done with it
+  stream_->read_some(in_, [self = shared_from_this()](io_result<std::size_t> got) {
+    if (self->ended_) return;
+    if (!got) return self->end(got.error().text);
+    self->take(std::span(self->in_).first(*got));
+    self->read_on();
+  });
+}
+
+void session::take(std::span<const std::byte> bytes) {
+  heard_ = true;
+  if (leaving_) return;
+  splitter_.feed(bytes);
+  while (!ended_ && !leaving_) {
+    const auto body = splitter_.next();
+    if (!body) break;
+    if (handshake_)
+      take_handshake(*body);
+    else
+      take_frame(*body);
+  }
+  if (!ended_ && !leaving_ && splitter_.error())
+    leave(wire::goodbye::protocol_error, splitter_.error()->text());
+  flush();
+}
+
+void session::take_frame(std::span<const std::byte> body) {
+  if (const auto broken = engine_->on_frame(body))
+    return leave(wire::goodbye::protocol_error, *broken);
+  if (engine_->goodbye()) end(*engine_->goodbye());
+}
+
+// --- bytes out ----------------------------------------------------------------------------------
+
+void session::send(const destination& to, message what) { engine_->send(to, std::move(what)); }
+
+void session::write(const wire::frame& frame) {
+  if (leaving_ || ended_) return;
+  append_frame(out_, frame);
+}
+
+void session::flush() { write_on(); }
+
+// What is written while a write is under way goes with the next one.
+void session::write_on() {
+  if (write_under_way_ || stream_ == nullptr) return;
+  if (sent_ == writing_.size()) {
+    if (out_.empty()) {
+      if (leaving_) end(*leaving_);
+      return;
+    }
+    writing_.swap(out_);
+    out_.clear();
+    sent_ = 0;
+  }
+  write_under_way_ = true;
+  stream_->write_some(std::span(writing_).subspan(sent_),
+                      [self = shared_from_this()](io_result<std::size_t> done) {
+                        self->write_under_way_ = false;
+                        if (self->ended_) return;
+                        if (!done) return self->end(done.error().text);
+                        self->sent_ += *done;
+                        self->write_on();
+                        if (!self->ended_ && self->remote_ != nullptr) self->remote_->flush();
+                      });
+}
+
+void session::leave(wire::goodbye::cause why, std::string_view text) {
+  if (ended_ || leaving_) return;
+  if (why == wire::goodbye::protocol_error)
+    cluster_.warn(who() + " broke the protocol and is disconnected: " + std::string(text));
+  if (engine_) engine_->say_goodbye(why, text);
+  leaving_ = leave_reason(why) + std::string(text);
+  deadline_ = cluster_.bytes().after(time_to_leave,
+                                     [self = shared_from_this()] { self->end(*self->leaving_); });
+  if (engine_) engine_->lost(no_connection(*leaving_));
+  if (remote_ != nullptr) remote_->left(*this, *leaving_);
+  write_on();
+}
+
+// --- heartbeats ---------------------------------------------------------------------------------
+
+void session::arm_tick() {
+  tick_ = cluster_.bytes().after(cluster_.options().tick_time / ticks_in_tick_time,
+                                 [self = shared_from_this()] { self->on_tick(); });
+}
+
+void session::on_tick() {
+  if (ended_ || leaving_) return;
+  const steady_time now = cluster_.bytes().now();
+  // If this node itself was held up, the peer's bytes may be waiting to be read: blame nobody.
+  const bool we_were_late =
+      now - last_tick_ > 2 * cluster_.options().tick_time / ticks_in_tick_time;
+  last_tick_ = now;
+  silent_ticks_ = heard_ || we_were_late ? 0 : silent_ticks_ + 1;
+  heard_ = false;
+  if (silent_ticks_ >= ticks_in_tick_time) {
+    if (engine_) engine_->say_goodbye(wire::goodbye::silent, {});
+    write_on();
+    return end("it was silent for the tick time");
+  }
+  engine_->tick();
+  flush();
+  arm_tick();
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+void session::fail(const std::string& why) { end(why); }
+
+void session::end(const std::string& why) {
+  if (std::exchange(ended_, true)) return;
+  const auto self = shared_from_this();
+  deadline_ = nullptr;
+  tick_ = nullptr;
+  if (stream_ != nullptr) std::exchange(stream_, nullptr)->close();
+  if (engine_ && !leaving_) {
+    engine_->lost(no_connection(why));
+    remote_->left(*this, why);
+  } else if (!engine_ && remote_ != nullptr) {
+    remote_->not_joined(*this, why);
+  }
+  cluster_.forget(*this);
+}
+
+// --- what the connection asks for ---------------------------------------------------------------
+
+void session::deliver(const destination& to, message what) {
+  core::deliver(cluster_.home(), to, std::move(what));
+}
+void session::bounce(const destination& to, message what, const exit_reason& why) {
+  core::bounce(cluster_.home(), to, std::move(what), why);
+}
+void session::address(message& request, pid reply_to, std::uint64_t ref,
+                      std::chrono::nanoseconds timeout) {
+  core::address_request(cluster_.home(), request, reply_to, ref, timeout);
+}
+pid session::whereis(std::string_view name) { return cluster_.system().whereis(name); }
+std::variant<pid, exit_reason> session::spawn(const spawn_request& what, pid_mapper& pids) {
+  return cluster_.start_offer(what, pids);
+}
+std::optional<std::uint32_t> session::index_of(const node_identity& node) {
+  return cluster_.index_of(node);
+}
+node_identity session::identity_of(std::uint32_t index) { return cluster_.identity_of(index); }
+std::chrono::nanoseconds session::time_left(steady_time deadline) {
+  return deadline == steady_time::max() ? infinity : deadline - cluster_.system().time()->now();
+}
+void session::warn(std::string text) { cluster_.warn("node " + who() + ": " + text); }
+
+}  // namespace troupe::net::internal

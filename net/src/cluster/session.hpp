@@ -1,0 +1,95 @@
+#pragma once
+
+#include <troupe/net/transport.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/connection.hpp"
+#include "protocol/handshake.hpp"
+#include "wire/frame_splitter.hpp"
+
+namespace troupe::net::internal {
+
+class cluster;
+class remote_node;
+
+/// One stream to another node, from its first byte to its last: drives the handshake, then the
+/// connection, and moves bytes. Lives on the transport's executor; kept alive by the cluster's list
+/// and by the callbacks of its stream.
+class session final : public std::enable_shared_from_this<session>, private connection_host {
+ public:
+  /// The stream is open. `dialled` is the node that was dialled, or null for one that came in.
+  session(cluster& owner, std::unique_ptr<stream> bytes, std::shared_ptr<remote_node> dialled);
+
+  void start();
+  /// A message for the node; only once it is up.
+  void send(const destination& to, message what);
+  /// Has what was written go out.
+  void flush();
+  /// Says goodbye, writes what there is, and closes.
+  void leave(wire::goodbye::cause why, std::string_view text);
+  /// Closes now; all that hung on it is told.
+  void fail(const std::string& why);
+
+  [[nodiscard]] bool up() const noexcept { return engine_.has_value(); }
+  [[nodiscard]] bool dialled() const noexcept { return dialled_; }
+  [[nodiscard]] const peer_info& peer() const noexcept { return *peer_; }
+  /// Whether more may be handed to `send`, or the stream must first take what there is.
+  [[nodiscard]] bool has_room() const noexcept { return out_.size() < high_water; }
+
+  /// So many bytes may wait in a session before its node's messages wait in their queue.
+  static constexpr std::size_t high_water = std::size_t{1} << 20;
+
+ private:
+  void read_on();
+  void take(std::span<const std::byte> bytes);
+  void take_handshake(std::span<const std::byte> body);
+  void take_frame(std::span<const std::byte> body);
+  void connected(const peer_info& peer);
+  void write_on();
+  void arm_tick();
+  void on_tick();
+  void end(const std::string& why);
+  [[nodiscard]] std::string who() const;
+
+  // connection_host
+  void write(const wire::frame& frame) override;
+  void deliver(const destination& to, message what) override;
+  void bounce(const destination& to, message what, const exit_reason& why) override;
+  void address(message& request, pid reply_to, std::uint64_t ref,
+               std::chrono::nanoseconds timeout) override;
+  pid whereis(std::string_view name) override;
+  std::variant<pid, exit_reason> spawn(const spawn_request& what, pid_mapper& pids) override;
+  std::optional<std::uint32_t> index_of(const node_identity& node) override;
+  node_identity identity_of(std::uint32_t index) override;
+  std::chrono::nanoseconds time_left(steady_time deadline) override;
+  void warn(std::string text) override;
+
+  cluster& cluster_;
+  std::unique_ptr<stream> stream_;  // null once it is closed
+  std::shared_ptr<remote_node> remote_;
+  const bool dialled_;
+  frame_splitter splitter_;
+  std::optional<handshake> handshake_;
+  std::optional<peer_info> peer_;
+  std::optional<connection> engine_;
+
+  std::vector<std::byte> in_;
+  std::vector<std::byte> out_;  // frames; up to `sent_` they have left
+  std::vector<std::byte> writing_;
+  std::size_t sent_ = 0;
+  bool write_under_way_ = false;
+  std::optional<std::string> leaving_;  // why it closes once all is written
+  bool ended_ = false;
+
+  std::unique_ptr<pending> deadline_;  // of the handshake
+  std::unique_ptr<pending> tick_;
+  steady_time last_tick_;
+  bool heard_ = false;  // since the last tick
+  int silent_ticks_ = 0;
+};
+
+}  // namespace troupe::net::internal

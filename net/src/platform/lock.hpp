@@ -1,0 +1,10 @@
+#pragma once
+
+#include <mutex>
+#include <shared_mutex>
+
+namespace troupe::net::platform {
+
+using shared_mutex = std::shared_mutex;
+
+}  // namespace troupe::net::platform

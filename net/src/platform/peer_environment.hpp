@@ -1,0 +1,44 @@
+#pragma once
+// What passes between a program and the peers that it starts, by the environment and the control
+// socket. A peer writes one line: `node NAME INCARNATION` when its node listens, or `error TEXT` if
+// it cannot. Nothing goes the other way: the socket's end is the parent's end.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace troupe::net {
+
+/// The variables that a parent sets: name of the node to be, name of the parent's node, and how
+/// many milliseconds a peer may take to end once its parent has.
+inline constexpr const char* node_variable = "TROUPE_NODE";
+inline constexpr const char* parent_variable = "TROUPE_PEER_OF";
+inline constexpr const char* stop_variable = "TROUPE_PEER_STOP_MS";
+
+// --- in the peer
+
+/// Tells the parent that this process's node listens, and sees to it from now on that the process
+/// ends when the parent does: it gets SIGTERM when the parent's end of the socket closes, and is
+/// ended for good if it lives on for the stop time. Not in a peer, and after the first time: does
+/// nothing. Any thread.
+void announce_peer(std::string_view name, std::uint64_t incarnation);
+/// Tells the parent why there is no node.
+void announce_peer_failure(std::string_view why);
+
+// --- in the parent
+
+/// The longest line that is read from a peer.
+inline constexpr std::size_t max_announcement_bytes = 4096;
+
+struct peer_announcement {
+  std::string node;  // empty: it failed
+  std::uint64_t incarnation = 0;
+  std::string failure;
+};
+/// Reads a line of the control socket, without its end. None: it is not of the form above.
+[[nodiscard]] std::optional<peer_announcement> read_announcement(std::string_view line);
+
+}  // namespace troupe::net

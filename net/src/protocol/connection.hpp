@@ -1,0 +1,163 @@
+#pragma once
+
+#include <troupe/distribution.hpp>
+#include <troupe/net/node.hpp>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include "protocol/handshake.hpp"
+#include "troupe/frame.pb.h"
+#include "wire/codec.hpp"
+#include "wire/limits.hpp"
+
+namespace troupe::net {
+
+/// A node as pids name it: a name and one incarnation of it.
+struct node_identity {
+  std::string name;
+  std::uint64_t incarnation = 0;
+};
+
+/// What a connection has its owner do. Called only from inside the connection's own functions.
+class connection_host {
+ public:
+  /// Sends a frame to the peer, after those before it.
+  virtual void write(const wire::frame& frame) = 0;
+  /// Gives a message to a process or name of this node. To nobody: the sender is told through
+  /// `connection::send`, as for any local message.
+  virtual void deliver(const destination& to, message what) = 0;
+  /// Tells the sender of a message that it does not arrive.
+  virtual void bounce(const destination& to, message what, const exit_reason& why) = 0;
+  /// Makes a blank request one of a process of the peer.
+  virtual void address(message& request, pid reply_to, std::uint64_t ref,
+                       std::chrono::nanoseconds timeout) = 0;
+  /// The process of that name on this node, or none.
+  virtual pid whereis(std::string_view name) = 0;
+  /// Starts an offered behaviour, or says why not.
+  struct spawn_request {
+    pid from;
+    std::string_view behaviour;
+    std::string_view type;     // of the arguments, as the peer names it
+    std::string_view payload;  // of the arguments
+    bool link = false;
+  };
+  virtual std::variant<pid, exit_reason> spawn(const spawn_request& what, pid_mapper& pids) = 0;
+  /// The index of a node in this system's pids; 0 is this node; nothing if the table is full.
+  virtual std::optional<std::uint32_t> index_of(const node_identity& node) = 0;
+  virtual node_identity identity_of(std::uint32_t index) = 0;
+  /// What is left of the time until then.
+  virtual std::chrono::nanoseconds time_left(steady_time deadline) = 0;
+  /// Something for the log that happens in operation. The owner limits how often it is written.
+  virtual void warn(std::string text) = 0;
+
+ protected:
+  ~connection_host() = default;
+};
+
+/// The protocol between two nodes that have shaken hands, as a pure state machine: frames of the
+/// peer and messages of local processes in; frames, deliveries and notices out, through the host.
+/// It keeps what hangs on the connection (links, monitors, calls) so that all of it is told when
+/// the connection is lost. PROTOCOL.md is the specification. For one thread at a time.
+class connection final : private pid_mapper {
+ public:
+  /// `peer` is the index of the other node in pids here.
+  connection(connection_host& host, std::uint32_t peer, const limits& bounds);
+
+  /// A message of a local process for a pid or a name on the peer. What cannot be encoded is told
+  /// to its sender; the connection lives.
+  void send(const destination& to, message what);
+
+  /// One frame of the peer. A text says how it broke the protocol: the connection must be closed.
+  [[nodiscard]] std::optional<std::string> on_frame(std::span<const std::byte> body);
+  /// Set once the peer has said goodbye: what follows is only the end of the stream.
+  [[nodiscard]] const std::optional<std::string>& goodbye() const noexcept { return goodbye_; }
+
+  /// Sends a heartbeat.
+  void tick();
+  void say_goodbye(wire::goodbye::cause why, std::string_view text);
+
+  /// The connection is gone: every link, monitor and call that used it is told, once.
+  void lost(const exit_reason& why);
+
+ private:
+  struct definition {
+    wire::define_name::space space;
+    std::string text;
+    std::uint32_t node = 0;             // of a node: its index here
+    std::array<found_type, 3> found{};  // of a type: by role, once it was looked up
+  };
+  // What came of a message in a frame: it, or why it is refused, or how the frame is broken.
+  struct taken {
+    message value{};
+    std::string refused{};
+    std::string broken{};
+  };
+  using local_call = std::pair<pid, std::uint64_t>;             // process here and its reference
+  using foreign_ref = std::pair<std::uint64_t, std::uint64_t>;  // process there and its reference
+
+  // Out: one for each kind of message. In connection_out.cpp.
+  void send_value(const destination& to, message& what);
+  void send_request(const destination& to, message& what);
+  void send_spawn(message& what);
+  void send_reply(pid to, message& what);
+  void send_signal(const destination& to, message& what);
+  std::optional<std::string> put_value(wire::value& out, const message& what);
+  void put_reason(wire::exit_reason& out, const exit_reason& reason);
+  template <class Frame>
+  void put_target(Frame& out, const destination& to);
+  std::uint32_t type_number(std::string_view name);
+  std::uint32_t number(wire::define_name::space space, std::string_view text,
+                       std::uint64_t incarnation);
+  wire_pid to_wire(pid p) override;
+
+  // In: one for each frame. In connection_in.cpp.
+  std::optional<std::string> on_define(const wire::define_name& f);
+  std::optional<std::string> on_send(const wire::send& f);
+  std::optional<std::string> on_request(const wire::request& f);
+  std::optional<std::string> on_reply(const wire::reply& f);
+  std::optional<std::string> on_spawn(const wire::spawn& f);
+  std::optional<std::string> on_spawn_reply(const wire::spawn_reply& f);
+  std::optional<std::string> on_link(const wire::link& f);
+  std::optional<std::string> on_unlink(const wire::unlink& f);
+  std::optional<std::string> on_unlink_ack(const wire::unlink_ack& f);
+  std::optional<std::string> on_exit(const wire::exit& f);
+  std::optional<std::string> on_monitor(const wire::monitor& f);
+  std::optional<std::string> on_demonitor(const wire::demonitor& f);
+  std::optional<std::string> on_down(const wire::down& f);
+  std::optional<std::string> on_goodbye(const wire::goodbye& f);
+  taken take_value(const wire::value& in, message_kind role);
+  std::variant<exit_reason, std::string> take_reason(const wire::exit_reason& in);
+  template <class Frame>
+  std::variant<destination, std::string> take_target(const Frame& f);
+  definition* defined(std::uint32_t number, wire::define_name::space space);
+  std::optional<pid> from_wire(wire_pid p) override;
+  [[nodiscard]] pid theirs(std::uint64_t id) const noexcept { return {peer_, id}; }
+  void fail_call(pid caller, std::uint64_t ref, const exit_reason& why);
+
+  connection_host& host_;
+  const std::uint32_t peer_;
+  const limits bounds_;
+  std::optional<std::string> goodbye_;
+
+  std::map<std::pair<wire::define_name::space, std::string>, std::uint32_t> numbers_;
+  std::unordered_map<const char*, std::uint32_t>
+      type_numbers_;  // by the address of a constant name
+  std::uint32_t last_number_ = 1;
+  std::unordered_map<std::uint32_t, definition> definitions_;  // of the peer
+
+  std::map<std::pair<pid, pid>, std::uint64_t>
+      links_;                            // ours, theirs -> our unlink under way, or 0
+  std::map<local_call, pid> monitors_;   // by processes here: the target, or none if it is a name
+  std::map<foreign_ref, pid> watchers_;  // by processes there, on ours
+  std::map<local_call, bool> calls_;     // of processes here: an answer is due; whether it links
+};
+
+}  // namespace troupe::net

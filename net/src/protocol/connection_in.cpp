@@ -1,0 +1,326 @@
+// What comes in: frames of the peer become messages and signals for local processes.
+#include "protocol/connection.hpp"
+
+#include "wire/frame.hpp"
+#include "wire/printable.hpp"
+
+namespace troupe::net {
+
+namespace core = troupe::internal;
+
+namespace {
+
+constexpr pid ours(std::uint64_t id) noexcept { return {0, id}; }
+
+std::string type_trouble(const found_type& found, std::string_view role, std::string_view name) {
+  std::string text = "the type " + printable(name) + " ";
+  if (found.ambiguous)
+    return text +
+           "cannot be told apart from another type of that name on the receiving node: give "
+           "one of them a `static constexpr std::string_view type_name`";
+  if (found.type == nullptr)
+    return text +
+           "is unknown on the receiving node: no receive, server or call there mentions it as "
+           "a " +
+           std::string(role);
+  return text + "cannot be received: it has no default constructor to be filled from";
+}
+
+std::string_view role_name(message_kind role) noexcept {
+  switch (role) {
+    case message_kind::value: return "message";
+    case message_kind::request: return "request";
+    case message_kind::reply: return "reply";
+    case message_kind::signal: break;
+  }
+  return "signal";
+}
+
+}  // namespace
+
+std::optional<std::string> connection::on_frame(std::span<const std::byte> body) {
+  const auto frame = parse_frame(body);
+  if (!frame) return "a frame that is no protobuf message, or nested too deep";
+  // The only gate: what is not named here is refused.
+  switch (frame->kind_case()) {
+    case wire::frame::kSend: return on_send(frame->send());
+    case wire::frame::kRequest: return on_request(frame->request());
+    case wire::frame::kReply: return on_reply(frame->reply());
+    case wire::frame::kLink: return on_link(frame->link());
+    case wire::frame::kUnlink: return on_unlink(frame->unlink());
+    case wire::frame::kUnlinkAck: return on_unlink_ack(frame->unlink_ack());
+    case wire::frame::kExit: return on_exit(frame->exit());
+    case wire::frame::kMonitor: return on_monitor(frame->monitor());
+    case wire::frame::kDemonitor: return on_demonitor(frame->demonitor());
+    case wire::frame::kDown: return on_down(frame->down());
+    case wire::frame::kDefineName: return on_define(frame->define_name());
+    case wire::frame::kTick: return std::nullopt;
+    case wire::frame::kSpawn: return on_spawn(frame->spawn());
+    case wire::frame::kSpawnReply: return on_spawn_reply(frame->spawn_reply());
+    case wire::frame::kGoodbye: return on_goodbye(frame->goodbye());
+    case wire::frame::kHello:
+    case wire::frame::kRefused:
+    case wire::frame::kProof:
+    case wire::frame::kWelcome: return "a frame of the handshake after the handshake";
+    case wire::frame::KIND_NOT_SET: return "a frame of a kind that this version does not know";
+  }
+  return "a frame of a kind that this version does not know";
+}
+
+// --- names and numbers ------------------------------------------------------------------------
+
+std::optional<std::string> connection::on_define(const wire::define_name& f) {
+  if (f.id() < 2 || f.id() > max_definitions + 1) return "a definition of a number out of range";
+  const bool is_type = f.kind() == wire::define_name::type;
+  if (f.text().empty() || f.text().size() > (is_type ? max_type_name_bytes : max_name_bytes))
+    return "a definition of a name that is empty or too long";
+  definition what{f.kind(), f.text()};
+  switch (f.kind()) {
+    case wire::define_name::type:
+    case wire::define_name::name: break;
+    case wire::define_name::node: {
+      const auto index = host_.index_of({f.text(), f.incarnation()});
+      if (!index) return "more nodes than this node keeps track of";
+      what.node = *index;
+      break;
+    }
+    default: return "a definition of an unknown kind";
+  }
+  definitions_.insert_or_assign(f.id(), std::move(what));
+  return std::nullopt;
+}
+
+connection::definition* connection::defined(std::uint32_t number, wire::define_name::space space) {
+  const auto at = definitions_.find(number);
+  return at != definitions_.end() && at->second.space == space ? &at->second : nullptr;
+}
+
+std::optional<pid> connection::from_wire(wire_pid p) {
+  if (p.id == 0) return pid{};
+  if (p.node == 0) return theirs(p.id);
+  if (p.node == 1) return ours(p.id);
+  const definition* node = defined(p.node, wire::define_name::node);
+  return node == nullptr ? std::nullopt : std::optional(pid{node->node, p.id});
+}
+
+// --- parts of frames --------------------------------------------------------------------------
+
+connection::taken connection::take_value(const wire::value& in, message_kind role) {
+  definition* type = defined(in.type(), wire::define_name::type);
+  if (type == nullptr) return {.broken = "a message whose type was not defined"};
+  found_type& found = type->found[static_cast<std::size_t>(role)];
+  if (found.type == nullptr) found = find_message_type(role, type->text);
+  if (found.type == nullptr || found.type->construct == nullptr)
+    return {.refused = type_trouble(found, role_name(role), type->text)};
+  message made = message::blank(*found.type);
+  if (auto error = decode(*found.type->value, made.value(), in.payload(), *this, bounds_))
+    return {.refused = "a " + type->text + " that cannot be decoded: " + error->text};
+  return {.value = std::move(made)};
+}
+
+std::variant<exit_reason, std::string> connection::take_reason(const wire::exit_reason& in) {
+  exit_reason reason;
+  if (auto error = decode(type_of<exit_reason>, &reason, in.SerializeAsString(), *this, bounds_))
+    return std::move(error->text);
+  return reason;
+}
+
+template <class Frame>
+std::variant<destination, std::string> connection::take_target(const Frame& f) {
+  if (f.target_case() == Frame::kTo) return destination(ours(f.to()));
+  if (f.target_case() != Frame::kName) return std::string("a message to nobody");
+  const definition* name = defined(f.name(), wire::define_name::name);
+  if (name == nullptr) return std::string("a message to a name that was not defined");
+  return destination(name->text);
+}
+
+// --- messages ---------------------------------------------------------------------------------
+
+std::optional<std::string> connection::on_send(const wire::send& f) {
+  auto to = take_target(f);
+  if (auto* broken = std::get_if<std::string>(&to)) return *broken;
+  taken what = take_value(f.message(), message_kind::value);
+  if (!what.broken.empty()) return what.broken;
+  if (what.value)
+    host_.deliver(std::get<destination>(to), std::move(what.value));
+  else
+    host_.warn("a message to " + to_string(std::get<destination>(to)) +
+               " was dropped: " + what.refused);
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_request(const wire::request& f) {
+  auto to = take_target(f);
+  if (auto* broken = std::get_if<std::string>(&to)) return *broken;
+  taken what = take_value(f.message(), message_kind::request);
+  if (!what.broken.empty()) return what.broken;
+  if (!what.value) {
+    wire::frame frame;
+    frame.mutable_reply()->set_to(f.from());
+    frame.mutable_reply()->set_ref(f.ref());
+    put_reason(*frame.mutable_reply()->mutable_reason(),
+               exit_reason::error("troupe::not_receivable", what.refused));
+    host_.write(frame);
+    return std::nullopt;
+  }
+  host_.address(what.value, theirs(f.from()), f.ref(),
+                f.timeout_ms() == 0 ? infinity : std::chrono::milliseconds(f.timeout_ms()));
+  host_.deliver(std::get<destination>(to), std::move(what.value));
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_reply(const wire::reply& f) {
+  const pid caller = ours(f.to());
+  if (calls_.erase({caller, f.ref()}) == 0)
+    return std::nullopt;  // nobody waits: it was lost with
+                          // an earlier connection
+  if (f.result_case() == wire::reply::kMessage) {
+    taken what = take_value(f.message(), message_kind::reply);
+    if (!what.broken.empty()) return what.broken;
+    if (!what.value) {
+      fail_call(caller, f.ref(), exit_reason::error("troupe::not_receivable", what.refused));
+      return std::nullopt;
+    }
+    static_cast<core::reply_header*>(what.value.payload())->ref = f.ref();
+    host_.deliver(caller, std::move(what.value));
+    return std::nullopt;
+  }
+  if (f.result_case() != wire::reply::kReason) return "a reply without a result";
+  auto reason = take_reason(f.reason());
+  if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
+  fail_call(caller, f.ref(), std::get<exit_reason>(reason));
+  return std::nullopt;
+}
+
+// --- spawning ---------------------------------------------------------------------------------
+
+std::optional<std::string> connection::on_spawn(const wire::spawn& f) {
+  const definition* type = defined(f.arguments().type(), wire::define_name::type);
+  if (type == nullptr) return "a spawn whose arguments' type was not defined";
+  if (f.behaviour().size() > max_name_bytes) return "a spawn of a name that is too long";
+  const auto made = host_.spawn({.from = theirs(f.from()),
+                                 .behaviour = f.behaviour(),
+                                 .type = type->text,
+                                 .payload = f.arguments().payload(),
+                                 .link = f.link()},
+                                *this);
+  wire::frame frame;
+  auto& out = *frame.mutable_spawn_reply();
+  out.set_to(f.from());
+  out.set_ref(f.ref());
+  if (const pid* child = std::get_if<pid>(&made)) {
+    if (f.link()) links_.insert_or_assign({*child, theirs(f.from())}, 0);
+    out.set_process(child->id);
+  } else {
+    put_reason(*out.mutable_reason(), std::get<exit_reason>(made));
+  }
+  host_.write(frame);
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f) {
+  const pid caller = ours(f.to());
+  const auto call = calls_.find({caller, f.ref()});
+  if (call == calls_.end()) return std::nullopt;
+  const bool link = call->second;
+  calls_.erase(call);
+  if (f.result_case() == wire::spawn_reply::kProcess) {
+    const pid child = theirs(f.process());
+    if (link) {  // before the reply and before any exit of the child
+      links_.insert_or_assign({caller, child}, 0);
+      host_.deliver(caller, message::of(core::link_sent(child)));
+    }
+    host_.deliver(caller, message::of(core::reply_payload<pid>{{f.ref()}, child}));
+    return std::nullopt;
+  }
+  if (f.result_case() != wire::spawn_reply::kReason) return "a spawn reply without a result";
+  auto reason = take_reason(f.reason());
+  if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
+  fail_call(caller, f.ref(), std::get<exit_reason>(reason));
+  return std::nullopt;
+}
+
+// --- links and exits --------------------------------------------------------------------------
+
+std::optional<std::string> connection::on_link(const wire::link& f) {
+  // One that crosses our unlink does not bring the link back.
+  links_.try_emplace({ours(f.to()), theirs(f.from())}, 0);
+  host_.deliver(ours(f.to()), message::of(core::link_sent(theirs(f.from()))));
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_unlink(const wire::unlink& f) {
+  const auto link = links_.find({ours(f.to()), theirs(f.from())});
+  if (link != links_.end() && link->second == 0) links_.erase(link);
+  host_.deliver(ours(f.to()), message::of(core::unlink_sent(theirs(f.from()), f.id())));
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_unlink_ack(const wire::unlink_ack& f) {
+  const auto link = links_.find({ours(f.to()), theirs(f.from())});
+  if (link != links_.end() && link->second == f.id()) links_.erase(link);
+  host_.deliver(ours(f.to()), message::of(core::unlink_ack_sent(theirs(f.from()), f.id())));
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_exit(const wire::exit& f) {
+  auto reason = take_reason(f.reason());
+  if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
+  const pid from = f.from() == 0 ? pid{} : theirs(f.from());
+  if (f.from_link()) {
+    const auto link = links_.find({ours(f.to()), from});
+    if (link != links_.end() && link->second == 0) links_.erase(link);
+  }
+  host_.deliver(ours(f.to()),
+                message::of(core::exit_sent(from, std::get<exit_reason>(reason), f.from_link())));
+  return std::nullopt;
+}
+
+// --- monitors ---------------------------------------------------------------------------------
+
+std::optional<std::string> connection::on_monitor(const wire::monitor& f) {
+  auto to = take_target(f);
+  if (auto* broken = std::get_if<std::string>(&to)) return *broken;
+  const destination& target = std::get<destination>(to);
+  const pid process = target.named() ? host_.whereis(target.name()) : target.id();
+  if (process) watchers_.insert_or_assign({f.from(), f.ref()}, process);
+  // To no process: the watcher is told noproc by the way of all undeliverable monitors.
+  host_.deliver(process, message::of(core::monitor_sent(theirs(f.from()), monitor_ref{f.ref()})));
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_demonitor(const wire::demonitor& f) {
+  const auto at = watchers_.find({f.from(), f.ref()});
+  if (at == watchers_.end()) return std::nullopt;
+  const pid process = at->second;
+  watchers_.erase(at);
+  host_.deliver(process, message::of(core::demonitor_sent(theirs(f.from()), monitor_ref{f.ref()})));
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_down(const wire::down& f) {
+  auto reason = take_reason(f.reason());
+  if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
+  if (monitors_.erase({ours(f.to()), f.ref()}) == 0) return std::nullopt;  // demonitored meanwhile
+  const pid from = f.from() == 0 ? pid{} : theirs(f.from());
+  host_.deliver(ours(f.to()), message::of(core::down_sent(monitor_ref{f.ref()}, from,
+                                                          std::get<exit_reason>(reason))));
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_goodbye(const wire::goodbye& f) {
+  goodbye_ = "the node said goodbye";
+  switch (f.reason()) {
+    case wire::goodbye::stopping: goodbye_ = "the node is stopping"; break;
+    case wire::goodbye::disconnected: goodbye_ = "the node disconnected"; break;
+    case wire::goodbye::silent: goodbye_ = "the node heard nothing from this one"; break;
+    case wire::goodbye::protocol_error:
+      goodbye_ = "the node found this one breaking the protocol";
+      break;
+    default: break;
+  }
+  if (!f.text().empty()) *goodbye_ += ": " + printable(f.text(), 200);
+  return std::nullopt;
+}
+
+}  // namespace troupe::net

@@ -1,0 +1,253 @@
+// What goes out: messages and signals of local processes become frames.
+#include "protocol/connection.hpp"
+
+#include <algorithm>
+
+namespace troupe::net {
+
+namespace core = troupe::internal;
+
+namespace {
+
+// On the wire: at least 1, because 0 is no limit; a limit of more than seven weeks is none.
+std::uint32_t to_timeout_ms(std::chrono::nanoseconds left) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  return ms > std::int64_t{UINT32_MAX} ? 0
+                                       : static_cast<std::uint32_t>(std::max<std::int64_t>(ms, 1));
+}
+
+}  // namespace
+
+connection::connection(connection_host& host, std::uint32_t peer, const limits& bounds)
+    : host_(host), peer_(peer), bounds_(bounds) {}
+
+void connection::send(const destination& to, message what) {
+  // Numbers are given out anew when half of them are in use, and only between two frames: within
+  // one, a number must keep its meaning until the frame is written.
+  if (last_number_ > max_definitions / 2) {
+    numbers_.clear();
+    type_numbers_.clear();
+    last_number_ = 1;
+  }
+  switch (what.type().kind) {
+    case message_kind::value: return send_value(to, what);
+    case message_kind::request: return send_request(to, what);
+    case message_kind::reply: return send_reply(to.id(), what);
+    case message_kind::signal: return send_signal(to, what);
+  }
+}
+
+// --- numbers for names ------------------------------------------------------------------------
+
+std::uint32_t connection::number(wire::define_name::space space, std::string_view text,
+                                 std::uint64_t incarnation) {
+  // The incarnation is part of a node's key: an old one and a new one are two nodes.
+  std::string key(text);
+  if (incarnation != 0) key += '#' + std::to_string(incarnation);
+  const auto known = numbers_.find({space, key});
+  if (known != numbers_.end()) return known->second;
+  const std::uint32_t fresh = ++last_number_;
+  numbers_.emplace(std::pair(space, std::move(key)), fresh);
+  wire::frame frame;
+  auto& define = *frame.mutable_define_name();
+  define.set_id(fresh);
+  define.set_kind(space);
+  define.set_text(text.data(), text.size());
+  define.set_incarnation(incarnation);
+  host_.write(frame);
+  return fresh;
+}
+
+std::uint32_t connection::type_number(std::string_view name) {
+  const auto known = type_numbers_.find(name.data());
+  if (known != type_numbers_.end()) return known->second;
+  const std::uint32_t fresh = number(wire::define_name::type, name, 0);
+  type_numbers_.emplace(name.data(), fresh);
+  return fresh;
+}
+
+wire_pid connection::to_wire(pid p) {
+  if (p.node == 0) return {0, p.id};
+  if (p.node == peer_) return {1, p.id};
+  const node_identity node = host_.identity_of(p.node);
+  return {number(wire::define_name::node, node.name, node.incarnation), p.id};
+}
+
+// --- parts of frames --------------------------------------------------------------------------
+
+std::optional<std::string> connection::put_value(wire::value& out, const message& what) {
+  const type_info& type = *what.type().value;
+  std::string bytes;
+  if (auto error = encode(type, what.value(), bytes, *this, bounds_)) return error->text;
+  out.set_type(type_number(type.name));
+  *out.mutable_payload() = std::move(bytes);
+  return std::nullopt;
+}
+
+void connection::put_reason(wire::exit_reason& out, const exit_reason& reason) {
+  std::string bytes;
+  (void)encode(type_of<exit_reason>, &reason, bytes, *this,
+               bounds_);  // leaves out what is in the way
+  out.ParseFromString(bytes);
+}
+
+template <class Frame>
+void connection::put_target(Frame& out, const destination& to) {
+  if (to.named())
+    out.set_name(number(wire::define_name::name, to.name(), 0));
+  else
+    out.set_to(to.id().id);
+}
+
+// --- messages ---------------------------------------------------------------------------------
+
+void connection::send_value(const destination& to, message& what) {
+  wire::frame frame;
+  auto& out = *frame.mutable_send();
+  if (const auto error = put_value(*out.mutable_message(), what)) {
+    host_.warn("a message to " + to_string(to) + " was dropped: " + *error);
+    return;
+  }
+  put_target(out, to);
+  host_.write(frame);
+}
+
+void connection::send_request(const destination& to, message& what) {
+  if (what.get_if<request<internal::spawn_order>>() != nullptr) return send_spawn(what);
+  auto& header = *static_cast<core::request_header*>(what.payload());
+  wire::frame frame;
+  auto& out = *frame.mutable_request();
+  const auto left = host_.time_left(header.deadline);
+  if (left <= std::chrono::nanoseconds::zero())
+    return host_.bounce(to, std::move(what),
+                        exit_reason::error("troupe::timeout", "not sent in time"));
+  if (const auto error = put_value(*out.mutable_message(), what))
+    return host_.bounce(to, std::move(what), exit_reason::error("troupe::not_sendable", *error));
+  put_target(out, to);
+  const pid caller = std::exchange(header.reply_to, pid{});  // from here on the table remembers it
+  out.set_from(caller.id);
+  out.set_ref(header.ref);
+  out.set_timeout_ms(to_timeout_ms(left));
+  calls_.emplace(local_call(caller, header.ref), false);
+  host_.write(frame);
+}
+
+void connection::send_spawn(message& what) {
+  auto& header = *static_cast<core::request_header*>(what.payload());
+  auto& order = **what.get_if<request<internal::spawn_order>>();
+  wire::frame frame;
+  auto& out = *frame.mutable_spawn();
+  if (const auto error = put_value(*out.mutable_arguments(), order.arguments))
+    return host_.bounce(pid{}, std::move(what), exit_reason::error("troupe::not_sendable", *error));
+  const pid caller = std::exchange(header.reply_to, pid{});
+  out.set_from(caller.id);
+  out.set_ref(header.ref);
+  out.set_behaviour(order.behaviour);
+  out.set_link(order.link);
+  calls_.emplace(local_call(caller, header.ref), order.link);
+  host_.write(frame);
+}
+
+void connection::send_reply(pid to, message& what) {
+  wire::frame frame;
+  auto& out = *frame.mutable_reply();
+  out.set_to(to.id);
+  out.set_ref(static_cast<core::reply_header*>(what.payload())->ref);
+  if (auto* failure = what.get_if<core::failed_reply>())
+    put_reason(*out.mutable_reason(), failure->value);
+  else if (const auto error = put_value(*out.mutable_message(), what))
+    put_reason(*out.mutable_reason(), exit_reason::error("troupe::not_sendable", *error));
+  host_.write(frame);
+}
+
+// --- signals ----------------------------------------------------------------------------------
+
+void connection::send_signal(const destination& to, message& what) {
+  const pid target = to.id();
+  wire::frame frame;
+  if (auto* link = what.get_if<core::link_sent>()) {
+    links_.insert_or_assign({link->from, target}, 0);
+    auto& out = *frame.mutable_link();
+    out.set_from(link->from.id);
+    out.set_to(target.id);
+  } else if (auto* unlink = what.get_if<core::unlink_sent>()) {
+    links_.insert_or_assign({unlink->from, target}, unlink->id);
+    auto& out = *frame.mutable_unlink();
+    out.set_from(unlink->from.id);
+    out.set_to(target.id);
+    out.set_id(unlink->id);
+  } else if (auto* ack = what.get_if<core::unlink_ack_sent>()) {
+    auto& out = *frame.mutable_unlink_ack();
+    out.set_from(ack->from.id);
+    out.set_to(target.id);
+    out.set_id(ack->id);
+  } else if (auto* exit = what.get_if<core::exit_sent>()) {
+    if (exit->linked) links_.erase({exit->from, target});
+    auto& out = *frame.mutable_exit();
+    out.set_from(exit->from.id);
+    out.set_to(target.id);
+    out.set_from_link(exit->linked);
+    put_reason(*out.mutable_reason(), exit->reason);
+  } else if (auto* monitor = what.get_if<core::monitor_sent>()) {
+    monitors_.insert_or_assign({monitor->from, monitor->ref.id}, target);
+    auto& out = *frame.mutable_monitor();
+    out.set_from(monitor->from.id);
+    out.set_ref(monitor->ref.id);
+    put_target(out, to);
+  } else if (auto* demonitor = what.get_if<core::demonitor_sent>()) {
+    if (monitors_.erase({demonitor->from, demonitor->ref.id}) == 0) return;
+    auto& out = *frame.mutable_demonitor();
+    out.set_from(demonitor->from.id);
+    out.set_ref(demonitor->ref.id);
+  } else if (auto* down = what.get_if<core::down_sent>()) {
+    watchers_.erase({target.id, down->what.ref.id});
+    auto& out = *frame.mutable_down();
+    out.set_from(down->what.from.id);
+    out.set_to(target.id);
+    out.set_ref(down->what.ref.id);
+    put_reason(*out.mutable_reason(), down->what.reason);
+  }
+  if (frame.kind_case() != wire::frame::KIND_NOT_SET) host_.write(frame);
+}
+
+void connection::tick() {
+  wire::frame frame;
+  frame.mutable_tick();
+  host_.write(frame);
+}
+
+void connection::say_goodbye(wire::goodbye::cause why, std::string_view text) {
+  wire::frame frame;
+  frame.mutable_goodbye()->set_reason(why);
+  frame.mutable_goodbye()->set_text(std::string(text.substr(0, max_text_bytes)));
+  host_.write(frame);
+}
+
+// --- the end ----------------------------------------------------------------------------------
+
+void connection::lost(const exit_reason& why) {
+  const auto links = std::exchange(links_, {});
+  const auto monitors = std::exchange(monitors_, {});
+  const auto watchers = std::exchange(watchers_, {});
+  const auto calls = std::exchange(calls_, {});
+  for (const auto& [ends, unlink_id] : links) {
+    const auto& [ours, peers] = ends;
+    if (unlink_id == 0)
+      host_.deliver(ours, message::of(core::exit_sent(peers, why, true)));
+    else  // no ack will come
+      host_.deliver(ours, message::of(core::unlink_ack_sent(peers, unlink_id)));
+  }
+  for (const auto& [watcher, target] : monitors)
+    host_.deliver(watcher.first,
+                  message::of(core::down_sent(monitor_ref{watcher.second}, target, why)));
+  for (const auto& [watcher, target] : watchers)
+    host_.deliver(target, message::of(core::demonitor_sent(theirs(watcher.first),
+                                                           monitor_ref{watcher.second})));
+  for (const auto& [call, link] : calls) fail_call(call.first, call.second, why);
+}
+
+void connection::fail_call(pid caller, std::uint64_t ref, const exit_reason& why) {
+  host_.deliver(caller, message::of(core::failed_reply{{ref}, why}));
+}
+
+}  // namespace troupe::net

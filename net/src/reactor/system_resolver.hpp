@@ -1,0 +1,20 @@
+#pragma once
+
+#include <troupe/net/transport.hpp>
+#include <troupe/system.hpp>
+
+namespace troupe::net {
+
+// Asks the operating system, which may take long, on the system's pool for what blocks.
+class system_resolver final : public resolver {
+ public:
+  explicit system_resolver(troupe::system& home) noexcept : home_(home) {}
+  [[nodiscard]] std::unique_ptr<pending> resolve(transport& on, const std::string& host,
+                                                 std::chrono::nanoseconds limit,
+                                                 handler done) override;
+
+ private:
+  troupe::system& home_;
+};
+
+}  // namespace troupe::net

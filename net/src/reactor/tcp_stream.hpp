@@ -1,0 +1,67 @@
+#pragma once
+
+#include "reactor/errors.hpp"
+#include "reactor/reactor.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace troupe::net {
+
+// Opens a socket or acceptor that children of this OS process do not inherit.
+template <class Socket>
+void open_socket(Socket& socket, const boost::asio::ip::tcp& protocol,
+                 boost::system::error_code& failed) {
+  const int made = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (made < 0) {
+    failed = last_error();
+    return;
+  }
+  socket.assign(protocol, made, failed);
+  if (failed) ::close(made);
+}
+[[nodiscard]] endpoint to_endpoint(const boost::asio::ip::tcp::endpoint& where);
+
+// A connection over TCP.
+class tcp_stream final : public stream, reactor::guest {
+ public:
+  tcp_stream(reactor& host, boost::asio::ip::tcp::socket socket, endpoint peer);
+  ~tcp_stream() override;
+  tcp_stream(const tcp_stream&) = delete;
+  tcp_stream& operator=(const tcp_stream&) = delete;
+
+  void read_some(std::span<std::byte> into, handler done) override;
+  void write_some(std::span<const std::byte> from, handler done) override;
+  void close() noexcept override;
+  void reset() noexcept override;
+  [[nodiscard]] const endpoint& peer() const noexcept override { return connection_->peer; }
+
+ private:
+  struct direction {
+    const char* action;
+    handler done = nullptr;  // to be called when the operation under way is over
+    // How it ended. Asio would wait for a change that does not come any more.
+    boost::system::error_code end = {};
+  };
+  // What the operations under way share with the handle.
+  struct connection {
+    boost::asio::ip::tcp::socket socket;
+    endpoint peer;
+    direction reading{"read from"};
+    direction writing{"write to"};
+    bool open = true;
+
+    void finish(direction connection::* which, const boost::system::error_code& failed,
+                std::size_t bytes);
+    void close() noexcept;
+    void reset() noexcept;
+  };
+  void abandon() noexcept override;
+  [[nodiscard]] bool begin(direction connection::* which, std::size_t room, handler done);
+
+  const std::shared_ptr<connection> connection_;
+};
+
+}  // namespace troupe::net

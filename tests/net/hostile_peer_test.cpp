@@ -1,0 +1,227 @@
+// Peers that speak the wire by hand, wrongly or not at all: the node must live, and say what
+// happened.
+#include <boost/asio.hpp>
+
+#include <vector>
+
+#include "net/cluster_support.hpp"
+#include "protocol/handshake.hpp"
+#include "support/catch.hpp"
+#include "wire/frame.hpp"
+#include "wire/frame_splitter.hpp"
+
+using namespace troupe_test;
+using boost::asio::ip::tcp;
+using troupe::context;
+using troupe::task;
+
+namespace {
+
+// A socket that blocks, to a node; and, if wanted, through the handshake as an honest node would.
+class rude_client {
+ public:
+  explicit rude_client(const std::string& node_name) : socket_(io_) {
+    const auto parsed = troupe::net::node_name::parse(node_name);
+    const auto& name = std::get<troupe::net::node_name>(parsed);
+    socket_.connect({boost::asio::ip::make_address(name.host()), name.port()});
+    target_ = name.text();
+  }
+
+  void send(const std::string& bytes) {
+    boost::system::error_code ignored;
+    boost::asio::write(socket_, boost::asio::buffer(bytes), ignored);
+  }
+  void send(const troupe::wire::frame& frame) {
+    std::vector<std::byte> bytes;
+    troupe::net::append_frame(bytes, frame);
+    send(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  }
+  // Reads until the node closes.
+  std::size_t read_to_end() {
+    std::size_t all = 0;
+    std::array<char, 4096> buffer;
+    for (;;) {
+      boost::system::error_code failed;
+      const std::size_t n = socket_.read_some(boost::asio::buffer(buffer), failed);
+      if (failed) return all;
+      all += n;
+    }
+  }
+  void join(const std::string& as) {
+    auto made = troupe::net::cookie::from_text(test_cookie, "the test");
+    auto& secret = std::get<troupe::net::cookie>(made);
+    troupe::net::handshake_identity us{
+        .name = std::get<troupe::net::node_name>(troupe::net::node_name::parse(as)),
+        .incarnation = 77};
+    us.fresh_nonce.fill(std::byte{42});
+    auto shake = troupe::net::handshake::dial(
+        us, secret, std::get<troupe::net::node_name>(troupe::net::node_name::parse(target_)));
+    write(shake.start().write);
+    troupe::net::frame_splitter splitter(1024);
+    std::vector<std::byte> buffer(4096);
+    for (;;) {
+      const std::size_t n = socket_.read_some(boost::asio::buffer(buffer));
+      splitter.feed(std::span(buffer).first(n));
+      while (auto body = splitter.next()) {
+        const auto step = shake.on_frame(*body);
+        write(step.write);
+        if (std::holds_alternative<troupe::net::peer_info>(step.outcome)) return;
+        REQUIRE_FALSE(std::holds_alternative<troupe::net::handshake_failure>(step.outcome));
+      }
+    }
+  }
+
+ private:
+  void write(const std::vector<std::byte>& bytes) {
+    boost::asio::write(socket_, boost::asio::buffer(bytes));
+  }
+  boost::asio::io_context io_;
+  tcp::socket socket_;
+  std::string target_;
+};
+
+std::string big_endian(std::uint32_t n) {
+  return {static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
+          static_cast<char>(n)};
+}
+
+// The node does its work with honest peers as if nothing had been.
+void check_lives(test_node& node) {
+  test_node friendly{{}, "friendly"};
+  if (!node.system.whereis("echo")) node.system.spawn_with({.name = "echo"}, echo);
+  CHECK(friendly.system.call({"echo", node.name()}, ask{1}) == 2);
+}
+
+}  // namespace
+
+TEST_CASE("garbage before the handshake is refused with a line in the log, and the node lives") {
+  test_node node{{}, "n"};
+  for (const std::string& bytes :
+       {std::string("GET / HTTP/1.1\r\nHost: here\r\n\r\n"),
+        std::string("\x16\x03\x01\x02\x00\x01", 6), big_endian(0), big_endian(1025) + "x",
+        big_endian(0x80000000U), big_endian(0xffffffffU), big_endian(5) + "\xff\xff\xff\xff\xff",
+        big_endian(2) + std::string("\x62\x00", 2)}) {
+    rude_client client(node.name());
+    client.send(bytes);
+    client.read_to_end();
+  }
+  CHECK(node.log->has("refused"));
+  CHECK(node.node->nodes().empty());
+  check_lives(node);
+}
+
+TEST_CASE("a peer that says nothing is closed when its setup time is over") {
+  test_node node{{.setup_time = 50ms}, "n"};
+  rude_client silent(node.name());
+  rude_client half(node.name());
+  half.send(big_endian(100) + "only a part");
+  silent.read_to_end();
+  half.read_to_end();
+  check_lives(node);
+}
+
+TEST_CASE(
+    "more handshakes at once than allowed close the oldest, and a good peer joins meanwhile") {
+  test_node node{{.max_handshakes = 8}, "n"};
+  std::vector<std::unique_ptr<rude_client>> idle;
+  for (int i = 0; i < 30; ++i) idle.push_back(std::make_unique<rude_client>(node.name()));
+  check_lives(node);
+  CHECK(idle.front()->read_to_end() == 0);
+}
+
+TEST_CASE("a frame of the connected protocol before the proof is not dispatched") {
+  test_node node{{}, "n"};
+  node.system.spawn_with({.name = "echo"}, echo);
+  rude_client client(node.name());
+  troupe::wire::frame frame;
+  frame.mutable_exit()->set_to(1);
+  client.send(frame);
+  client.read_to_end();
+  CHECK(node.system.whereis("echo"));
+  check_lives(node);
+}
+
+TEST_CASE("what breaks the protocol after the handshake closes that connection with a reason") {
+  test_node node{{.max_message_bytes = 100'000}, "n"};
+  troupe::wire::frame hello;
+  hello.mutable_hello();
+  troupe::wire::frame undefined;
+  undefined.mutable_send()->set_to(1);
+  undefined.mutable_send()->mutable_message()->set_type(99);
+  troupe::wire::frame bad_reason;
+  bad_reason.mutable_exit()->set_to(1);
+  bad_reason.mutable_exit()->mutable_reason()->set_kind(
+      static_cast<troupe::wire::exit_reason::word>(77));
+  troupe::wire::frame bad_number;
+  bad_number.mutable_define_name()->set_id(1);
+  bad_number.mutable_define_name()->set_kind(troupe::wire::define_name::type);
+  bad_number.mutable_define_name()->set_text("t");
+  troupe::wire::frame nobody;
+  nobody.mutable_request()->set_ref(1);
+  int n = 0;
+  const auto breaks = [&](auto&& bytes, const std::string& why) {
+    INFO(why);
+    rude_client client(node.name());
+    client.join("rude" + std::to_string(++n) + "@127.0.0.1:9");
+    client.send(bytes);
+    client.read_to_end();
+    CHECK(node.log->has(why));
+  };
+  breaks(hello, "a frame of the handshake after the handshake");
+  breaks(undefined, "whose type was not defined");
+  breaks(bad_reason, "is of a kind that is unknown here");
+  breaks(bad_number, "a number out of range");
+  breaks(nobody, "a message to nobody");
+  breaks(big_endian(3) + std::string("\xfa\x01\x00", 3),
+         "of a kind that this version does not know");
+  breaks(big_endian(200'000), "200000");
+  breaks(std::string(4, '\0'), "0");
+  check_lives(node);
+}
+
+TEST_CASE("a peer that vanishes without a word is taken for dead after the tick time") {
+  test_node node{{.tick_time = 80ms}, "n"};
+  rude_client client(node.name());
+  node.system.run([&](context self) -> task<> {
+    node.node->monitor_nodes(self);
+    co_await self.blocking([&] { client.join("mute@127.0.0.1:9"); });
+    CHECK((co_await self.receive<troupe::net::nodeup>()).node == "mute@127.0.0.1:9");
+    const auto down = co_await self.receive<troupe::net::nodedown>();
+    CHECK(down.reason.find("silent") != std::string::npos);
+  });
+}
+
+TEST_CASE("nodes that only tick stay connected for many tick times") {
+  test_node a{{.tick_time = 40ms}, "a"};
+  test_node b{{.tick_time = 40ms}, "b"};
+  a.system.run([&](context self) -> task<> {
+    a.node->monitor_nodes(self);
+    co_await a.node->connect(self, b.name());
+    (void)co_await self.receive<troupe::net::nodeup>();
+    CHECK_FALSE(co_await self.receive_within<troupe::net::nodedown>(400ms));
+  });
+}
+
+TEST_CASE("a forged signal for a process that is not there does nothing") {
+  test_node node{{}, "n"};
+  rude_client client(node.name());
+  client.join("rude@127.0.0.1:9");
+  for (std::uint64_t id : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0},
+                           std::uint64_t{1} << 32, std::uint64_t{0xfffffffff}}) {
+    troupe::wire::frame exit, down, unlink, demonitor, reply, spawn_reply;
+    exit.mutable_exit()->set_to(id);
+    exit.mutable_exit()->mutable_reason()->set_kind(troupe::wire::exit_reason::kill);
+    down.mutable_down()->set_to(id);
+    down.mutable_down()->mutable_reason()->set_kind(troupe::wire::exit_reason::normal);
+    unlink.mutable_unlink()->set_to(id);
+    unlink.mutable_unlink()->set_id(1);
+    demonitor.mutable_demonitor()->set_ref(id);
+    reply.mutable_reply()->set_to(id);
+    reply.mutable_reply()->mutable_reason()->set_kind(troupe::wire::exit_reason::normal);
+    spawn_reply.mutable_spawn_reply()->set_to(id);
+    spawn_reply.mutable_spawn_reply()->set_process(5);
+    for (const auto& frame : {exit, down, unlink, demonitor, reply, spawn_reply})
+      client.send(frame);
+  }
+  check_lives(node);
+}
