@@ -1,0 +1,88 @@
+#pragma once
+
+#include <troupe/net/node.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace troupe::net {
+
+/// Another OS process that runs a node of this cluster: which program, and with what. Its program
+/// joins by `troupe::net::node node(system, {});`: name and cookie come by its environment.
+///
+/// | variable            | holds                                                              |
+/// | ------------------- | ------------------------------------------------------------------ |
+/// | TROUPE_NODE         | `name`: what a node without a name of its own takes                |
+/// | TROUPE_COOKIE       | the cookie of the parent's node, if its options hold it            |
+/// | TROUPE_COOKIE_FILE  | the file of that cookie, if its options name one                   |
+/// | TROUPE_PEER_OF      | the name of the parent's node                                      |
+/// | TROUPE_PEER_FD      | the socket whose other end is the parent; closed: the parent ended |
+/// | TROUPE_PEER_STOP_MS | `stop_time`                                                        |
+///
+/// The peer shares this process's standard output and error. It has no input, none of its other
+/// open files, no signal blocked or ignored, and a process group of its own: SIGINT from the
+/// keyboard reaches the parent, which then stops its peers in order.
+struct peer_options {
+  /// The node name for it, `app@host:port`; port 0 lets the system choose.
+  std::string name = {};
+  /// A path, or a name to look up in PATH. Empty: the program that runs now.
+  std::string program = {};
+  std::vector<std::string> arguments = {};
+  /// Added to this process's environment. The variables above win over it.
+  std::map<std::string, std::string> environment = {};
+  /// How long it may take until its node has joined.
+  std::chrono::nanoseconds start_time = std::chrono::seconds(10);
+  /// How long it may take to end after SIGTERM before it is killed.
+  std::chrono::nanoseconds stop_time = std::chrono::seconds(5);
+};
+
+/// A peer that has joined.
+struct peer_joined {
+  pid peer;                       // the process here that stands for it
+  std::string node;               // its node's name
+  std::uint64_t incarnation = 0;  // its node's, as `nodeup` and `nodedown` tell it
+  int os_process = 0;             // its id in the operating system
+};
+
+/// The exit reason of a peer whose OS process ended by itself: by a signal, or with a status that
+/// is not 0. (With status 0 the reason is normal.) A status of -1 means that it is not known,
+/// because something else in this program waits for all children or ignores SIGCHLD.
+struct peer_ended {
+  std::string node;
+  int signal = 0;
+  int status = 0;
+  std::string text;  // for people: `its program was ended by signal 9 (Killed)`
+  friend bool operator==(const peer_ended&, const peer_ended&) = default;
+};
+
+/// Starts a peer and waits until its node has joined this one. Throws node_error: a bad name, no
+/// such program, it ended or its node failed before it had joined, or it took too long and was
+/// killed. Start it in a system that has a node; `home` is looked at only now.
+///
+/// The process given stands for the peer: monitor it, link it, stop the peer through it.
+/// - It ends when the OS process ends; see peer_ended.
+/// - An exit signal with a reason other than normal, as `self.exit(peer, exit_reason::shutdown)` or
+///   the end of a linked process, stops the peer: SIGTERM, after stop_time SIGKILL; then it ends
+///   with that reason. `kill` kills the peer at once.
+/// - When it has ended, the OS process is gone and its port is free.
+///
+/// Peers end with this OS process, however that ends: a peer whose parent is gone gets SIGTERM, and
+/// is ended if it lives on for stop_time. This begins when the peer has made its node.
+/// (OTP: module peer, with the control connection standard_io or a socket.)
+[[nodiscard]] task<peer_joined> start_peer(context self, const node& home, peer_options options);
+
+/// A peer as a child of a supervisor: the next child starts when its node has joined, and it is
+/// started again when it ends, under the same name. Registered under its id. Throws node_error if
+/// the name is no node name; `home` is looked at only now.
+[[nodiscard]] child_spec peer_child(std::string id, const node& home, peer_options options);
+
+/// Whether this program was started as a peer. Any thread.
+[[nodiscard]] bool is_peer() noexcept;
+
+/// For the main process of a peer: waits until the parent asks it to stop or is gone (SIGTERM), so
+/// that the program can end in order: `if (is_peer()) system.run(until_parent_ends);`. A peer that
+/// does not wait here ends by that signal. In a program that is no peer it returns at once.
+[[nodiscard]] task<> until_parent_ends(context self);
+
+}  // namespace troupe::net

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "platform/descriptor.hpp"
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe::net {
+
+/// What to run as another OS process.
+struct child_command {
+  std::string program =
+      {};  ///< a path, or a name to look up in PATH; empty: the program that runs now
+  std::vector<std::string> arguments = {};              ///< without the program's own name
+  std::map<std::string, std::string> environment = {};  ///< added to this process's
+};
+
+/// How an OS process ended: by a signal, or else with a status.
+struct child_end {
+  int signal = 0;
+  int status = 0;  ///< -1: other code of this process has reaped it, and its status is lost
+};
+/// As a person reads it: `ended with status 1`, `was ended by signal 9 (Killed)`.
+[[nodiscard]] std::string to_string(const child_end& end);
+
+/// An OS process that this one has started, and one end of a socket pair whose other end it has.
+/// For one thread at a time.
+///
+/// The child has standard output and error of this process, no input, the control socket, and no
+/// other descriptor; no signal is blocked or ignored; it is a process group of its own, so that the
+/// keyboard's SIGINT reaches this process only, which then stops its children in order.
+class child_process {
+ public:
+  /// Where the child finds its end of the control socket.
+  static constexpr int control_number = 3;
+  /// Tells the child which socket that is, as `3:INODE`: a program that it starts in turn inherits
+  /// the variable, but not the socket.
+  static constexpr const char* control_variable = "TROUPE_PEER_FD";
+
+  /// Starts it. Throws std::system_error: the text names the program and the reason.
+  explicit child_process(const child_command& command);
+  /// A child that was not reaped yet is killed and reaped: when this returns, it is gone.
+  ~child_process();
+  child_process(const child_process&) = delete;
+  child_process& operator=(const child_process&) = delete;
+
+  [[nodiscard]] pid_t id() const noexcept { return id_; }
+  /// A descriptor that becomes readable when the child has ended: to wait for, not to read. Both
+  /// this and `control` give a new descriptor at each call, and throw std::system_error without
+  /// one.
+  [[nodiscard]] descriptor end() const;
+  /// This end of the control socket; non-blocking. The child sees its end when the last one is
+  /// closed.
+  [[nodiscard]] descriptor control() const;
+  /// Never reaches another process: not even when the child has ended and its id is used again.
+  void send_signal(int number) noexcept;
+  /// How it ended, once it has; from then on it is reaped.
+  [[nodiscard]] std::optional<child_end> try_reap() noexcept;
+
+ private:
+  pid_t id_ = -1;
+  descriptor handle_;  // a pidfd
+  descriptor control_;
+  std::optional<child_end> end_;
+};
+
+}  // namespace troupe::net
