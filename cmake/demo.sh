@@ -9,4 +9,4 @@ CXX=${CXX:-$(command -v clang++-19 || command -v g++-14)}
 export CXX
 cmake --preset demo
 cmake --build build/demo --target play_counter
-exec bash examples/play_counter/demo.sh "$@"
+exec bash examples/play_counter/demo.sh build/demo/examples/play_counter/play_counter "$@"
