@@ -50,7 +50,7 @@ fi
 build check
 if [[ $deep == yes ]]; then
   say 'clang-tidy'
-  run-clang-tidy-19 -quiet -p build/check '/(core/src|net/src|examples)/'
+  run-clang-tidy-19 -quiet -p build/check '/(core|net)/src/|/examples/[^/]*/[^/]*\.cpp$'
   for sanitizer in address thread; do
     build "$sanitizer"
     run_tests "$sanitizer"

@@ -221,12 +221,14 @@ namespace internal {
 template <class Function>
 inline constexpr bool takes_references = false;
 template <class R, class... Args>
-inline constexpr bool takes_references<R (*)(Args...)> = (std::is_reference_v<Args> || ...);
+inline constexpr bool takes_references<R (*)(Args...)> =
+    std::disjunction_v<std::is_reference<Args>...>;
 template <class R, class C, class... Args>
-inline constexpr bool takes_references<R (C::*)(Args...)> = (std::is_reference_v<Args> || ...);
+inline constexpr bool takes_references<R (C::*)(Args...)> =
+    std::disjunction_v<std::is_reference<Args>...>;
 template <class R, class C, class... Args>
 inline constexpr bool takes_references<R (C::*)(Args...) const> =
-    (std::is_reference_v<Args> || ...);
+    std::disjunction_v<std::is_reference<Args>...>;
 template <class Function>
   requires requires { &Function::operator(); }
 inline constexpr bool takes_references<Function> =

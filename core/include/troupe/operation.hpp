@@ -61,23 +61,25 @@ class blocking_job : public operation {
   blocking_job* next = nullptr;
 };
 
-template <class Function>
-class [[nodiscard]] blocking_awaiter final : public blocking_job {
+// What a process awaits when a function is called elsewhere: what it returns or throws there is
+// given to the process. `Base` brings `call` to where it runs.
+template <class Function, class Base>
+class call_elsewhere : public Base {
  public:
-  using R = std::invoke_result_t<Function&>;
-  explicit blocking_awaiter(Function function) : function_(std::move(function)), wait_(*this) {}
+  using result = std::invoke_result_t<Function&>;
+  explicit call_elsewhere(Function function) : function_(std::move(function)), wait_(*this) {}
 
   [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
   void await_suspend(std::coroutine_handle<> leaf) { wait_.await_suspend(leaf); }
-  R await_resume() {
+  result await_resume() {
     if (failure_) std::rethrow_exception(failure_);
-    if constexpr (!std::is_void_v<R>) return std::move(*value_);
+    if constexpr (!std::is_void_v<result>) return std::move(*value_);
   }
 
- private:
-  void run() noexcept override {
+ protected:
+  void call() noexcept {
     try {
-      if constexpr (std::is_void_v<R>)
+      if constexpr (std::is_void_v<result>)
         function_();
       else
         value_.emplace(function_());
@@ -85,11 +87,22 @@ class [[nodiscard]] blocking_awaiter final : public blocking_job {
       failure_ = std::current_exception();
     }
   }
+
+ private:
   struct empty {};
   Function function_;
-  std::conditional_t<std::is_void_v<R>, empty, std::optional<R>> value_;
+  std::conditional_t<std::is_void_v<result>, empty, std::optional<result>> value_;
   std::exception_ptr failure_;
   operation_wait wait_;
+};
+
+template <class Function>
+class [[nodiscard]] blocking_awaiter final : public call_elsewhere<Function, blocking_job> {
+ public:
+  using call_elsewhere<Function, blocking_job>::call_elsewhere;
+
+ private:
+  void run() noexcept override { this->call(); }
 };
 
 }  // namespace internal

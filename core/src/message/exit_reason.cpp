@@ -83,7 +83,7 @@ bool operator==(const exit_reason& a, const exit_reason& b) noexcept {
 std::string to_string(const exit_reason& reason) {
   using kind = exit_reason::kind;
   const message* value = reason.own_value();
-  const std::string own =
+  std::string own =
       value == nullptr ? std::string() : to_text(*value->type().value, value->value());
   switch (reason.what()) {
     case kind::normal: return "normal";

@@ -220,6 +220,7 @@ std::string cluster::node_name(std::uint32_t index) const { return identity_of(i
 std::vector<std::string> cluster::nodes() const {
   const std::shared_lock lock(mutex_);
   std::vector<std::string> names;
+  names.reserve(up_.size());
   for (const auto& [name, incarnation] : up_) names.push_back(name);
   return names;
 }

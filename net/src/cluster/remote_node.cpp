@@ -43,7 +43,7 @@ remote_node::~remote_node() {
 void remote_node::push(destination to, message what) noexcept {
   if (queued_.fetch_add(1, std::memory_order_relaxed) >= cluster_.options().max_queued_messages)
     overflowed_.store(true, std::memory_order_relaxed);
-  auto* item = new outgoing{nullptr, std::move(to), std::move(what)};
+  auto* item = std::make_unique<outgoing>(nullptr, std::move(to), std::move(what)).release();
   outgoing* seen = pushed_.load(std::memory_order_relaxed);
   do {
     item->next = seen;

@@ -20,9 +20,8 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
   if (brackets != (host.find(':') != std::string_view::npos)) return std::nullopt;
   if (host.find_first_of("[]") != std::string_view::npos) return std::nullopt;
   endpoint where{std::string(host), 0};
-  const char* const end = port.data() + port.size();
-  const auto [rest, error] = std::from_chars(port.data(), end, where.port);
-  if (host.empty() || error != std::errc{} || rest != end) return std::nullopt;
+  const auto [end, error] = std::from_chars(port.begin(), port.end(), where.port);
+  if (host.empty() || error != std::errc{} || end != port.end()) return std::nullopt;
   return where;
 }
 

@@ -177,40 +177,20 @@ class transport {
 namespace internal {
 
 template <class Function>
-class [[nodiscard]] executor_call final : public operation {
+class [[nodiscard]] executor_call final
+    : public troupe::internal::call_elsewhere<Function, operation> {
  public:
-  using R = std::invoke_result_t<Function&>;
   executor_call(transport& where, Function function)
-      : where_(where), function_(std::move(function)), wait_(*this) {}
-
-  [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> leaf) { wait_.await_suspend(leaf); }
-  R await_resume() {
-    if (failure_) std::rethrow_exception(failure_);
-    if constexpr (!std::is_void_v<R>) return std::move(*value_);
-  }
+      : troupe::internal::call_elsewhere<Function, operation>(std::move(function)), where_(where) {}
 
  private:
   void start(completion done) override {
     where_.post([this, done] {
-      try {
-        if constexpr (std::is_void_v<R>)
-          function_();
-        else
-          value_.emplace(function_());
-      } catch (...) {
-        failure_ = std::current_exception();
-      }
+      this->call();
       done();
     });
   }
-
-  struct empty {};
   transport& where_;
-  Function function_;
-  std::conditional_t<std::is_void_v<R>, empty, std::optional<R>> value_;
-  std::exception_ptr failure_;
-  troupe::internal::operation_wait wait_;
 };
 
 }  // namespace internal
