@@ -38,7 +38,9 @@ namespace {
 
 // Ends all processes but this one and waits until they are gone.
 task<> end_all(context self, internal::engine& home) {
-  home.closing.store(true);
+  // Pairs with newborn::start: it makes its generation odd, then looks whether the system closes.
+  home.closing.store(true, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   for (;;) {
     std::map<monitor_ref, pid> left;
     home.table.each([&](pid p) {

@@ -176,6 +176,26 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("a request inside a message that nobody takes tells its caller how the receiver ended") {
+  checked_system sys;
+  sys->run([](context self) -> task<> {
+    struct job {
+      request<twice> asked;
+    };
+    const pid worker = self.spawn([](context me) -> process {
+      (void)co_await me.receive<note>();
+      me.exit(exit_reason::of(7));
+    });
+    const pid front = self.spawn([worker](context me) -> process {
+      me.send(worker, job{co_await me.receive<request<twice>>()});
+      me.send(worker, note{0});
+    });
+    auto answer = co_await self.try_call(front, twice{1}, troupe::infinity);
+    REQUIRE(!answer);
+    CHECK(answer.reason() == exit_reason::of(7));
+  });
+}
+
 TEST_CASE("a request whose handler threw an exception that was caught tells its caller no_reply") {
   checked_system sys;
   sys->run([](context self) -> task<> {

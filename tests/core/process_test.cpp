@@ -223,6 +223,30 @@ TEST_CASE("a process that is killed is destroyed where it waits, in all its nest
   }
 }
 
+TEST_CASE("a destructor may still ask for the parent and send to it, however the process ends") {
+  checked_system sys;
+  sys->run([](context self) -> task<> {
+    struct farewell {};
+    struct guard {
+      context me;
+      ~guard() { me.send(me.parent(), farewell{}); }
+    };
+    const pid child = self.spawn([](context me) -> process {
+      const guard last{me};
+      me.send(me.parent(), set_to{1});
+      co_await me.sleep(1h);
+    });
+    (void)co_await self.receive<set_to>();
+    self.exit(child, exit_reason::kill);
+    (void)co_await self.receive<farewell>();
+    (void)self.spawn([](context me) -> process {
+      const guard last{me};
+      co_return;
+    });
+    (void)co_await self.receive<farewell>();
+  });
+}
+
 TEST_CASE("an awaited task gives its result, or throws what left it") {
   checked_system sys;
   sys->run([](context self) -> task<> {

@@ -61,8 +61,7 @@ void in_parallel(int count, F f) {
 
 }  // namespace
 
-// --- mailbox
-// ----------------------------------------------------------------------------------------
+// --- mailbox ---
 
 TEST_CASE(
     "all that many producers push arrives once, in each one's order, and each idle time wakes") {
@@ -148,8 +147,7 @@ TEST_CASE("a push that races with the end of a process is delivered to it or ref
   CHECK(delivered + refused == producers * each);
 }
 
-// --- run queue
-// --------------------------------------------------------------------------------------
+// --- run queue ---
 
 namespace {
 struct item {
@@ -243,8 +241,7 @@ TEST_CASE("each item of a submit queue is taken exactly once and in the order of
   CHECK(queue.empty());
 }
 
-// --- process table
-// ----------------------------------------------------------------------------------
+// --- process table ---
 
 namespace {
 
@@ -357,8 +354,7 @@ TEST_CASE("a pid that no process has is found nowhere") {
   (void)end_life(slot, p);
 }
 
-// --- names
-// ------------------------------------------------------------------------------------------
+// --- names ---
 
 TEST_CASE("of all who register a name at once one has it, and only the holder can remove it") {
   constexpr int threads = 4;
@@ -390,8 +386,7 @@ TEST_CASE("of all who register a name at once one has it, and only the holder ca
   CHECK(table.size() == 0);
 }
 
-// --- workers
-// ----------------------------------------------------------------------------------------
+// --- workers ---
 
 TEST_CASE("work from outside always wakes a sleeping worker: a thousand lone calls, one by one") {
   struct echo {

@@ -176,6 +176,24 @@ TEST_CASE("a system that stops ends processes that keep on spawning others") {
   CHECK(living == 0);
 }
 
+TEST_CASE("a system that stops is not held up by processes that spawn under a name that is taken") {
+  for (int round = 0; round < 50; ++round) {
+    troupe::system sys({.workers = 4, .log = std::make_shared<recorded_log>()});
+    sys.spawn_with({.name = "taken"}, idler);
+    for (int i = 0; i < 4; ++i)
+      sys.spawn([](context self) -> process {
+        for (;;) {
+          try {
+            self.spawn_with({.name = "taken"}, idler);
+          } catch (const troupe::name_taken&) {
+          }
+          co_await self.yield();
+        }
+      });
+  }
+  SUCCEED("all have stopped");
+}
+
 TEST_CASE("a system that stops lets a process that ends normally do so, and destroys its mailbox") {
   std::atomic<int> living{0};
   {

@@ -383,3 +383,27 @@ TEST_CASE("processes that die with armed timers on many workers leave none") {
   });
   sys.await_counts({});
 }
+
+TEST_CASE("a worker whose processes have long turns fires timers between them") {
+  const auto clock = std::make_shared<manual_clock>();
+  checked_system sys({.workers = 1, .time = clock});
+  sys->run([&](context self) -> task<> {
+    struct tick {};
+    int handled = 0;
+    // Each handler takes a millisecond; a turn of so many messages ends only after many of them.
+    const auto busy = [&](context me) -> process {
+      for (;;) {
+        me.send(me, tick{});
+        (void)co_await me.receive<tick>();
+        clock->advance(1ms);
+        ++handled;
+      }
+    };
+    const pid one = self.spawn(busy);
+    const pid two = self.spawn(busy);
+    co_await self.sleep(10ms);
+    CHECK(handled < 1000);
+    self.exit(one, exit_reason::kill);
+    self.exit(two, exit_reason::kill);
+  });
+}

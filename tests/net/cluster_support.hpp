@@ -84,8 +84,7 @@ struct two_nodes {
   test_node b{{}, "b"};
 };
 
-// --- what the processes of these tests say to each other
-// ---------------------------------------------
+// --- what the processes of these tests say to each other ---
 
 struct number {
   int value;

@@ -36,6 +36,13 @@ class rude_client {
     troupe::net::append_frame(bytes, frame);
     send(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   }
+  // Sends the frame again and again, reading nothing, until the node closes.
+  void send_until_cut(const troupe::wire::frame& frame) {
+    std::vector<std::byte> bytes;
+    while (bytes.size() < 100'000) troupe::net::append_frame(bytes, frame);
+    boost::system::error_code failed;
+    while (!failed) boost::asio::write(socket_, boost::asio::buffer(bytes), failed);
+  }
   // Reads until the node closes.
   std::size_t read_to_end() {
     std::size_t all = 0;
@@ -176,6 +183,23 @@ TEST_CASE("what breaks the protocol after the handshake closes that connection w
          "of a kind that this version does not know");
   breaks(big_endian(200'000), "200000");
   breaks(std::string(4, '\0'), "0");
+  check_lives(node);
+}
+
+TEST_CASE("a peer that asks and never reads the answers is cut when too many wait") {
+  test_node node{{.max_message_bytes = 1000, .max_queued_bytes = 1000}, "n"};
+  rude_client client(node.name());
+  client.join("greedy@127.0.0.1:9");
+  troupe::wire::frame asks;
+  asks.mutable_spawn()->set_behaviour("not offered");
+  asks.mutable_spawn()->mutable_arguments()->set_type(2);
+  troupe::wire::frame defines;
+  defines.mutable_define_name()->set_id(2);
+  defines.mutable_define_name()->set_kind(troupe::wire::define_name::type);
+  defines.mutable_define_name()->set_text("t");
+  client.send(defines);
+  client.send_until_cut(asks);
+  CHECK(node.log->has("does not read the answers"));
   check_lives(node);
 }
 

@@ -28,6 +28,10 @@ struct opaque_part {
 struct only_here {
   using reply = int;
 };
+struct large {
+  using reply = int;
+  std::string text;
+};
 struct nobody_takes {
   int value;
 };
@@ -311,8 +315,7 @@ TEST_CASE("many nodes connect each with each") {
   for (const auto& n : nodes) CHECK(n->node->nodes().size() == nodes.size() - 1);
 }
 
-// --- what goes wrong
-// --------------------------------------------------------------------------------
+// --- what goes wrong ---
 
 TEST_CASE(
     "an unreachable node is noconnection for calls and monitors, and a clear error to connect") {
@@ -388,6 +391,52 @@ TEST_CASE("a message above the limit is refused at its sender, and the connectio
     CHECK(co_await self.call({"echo", b.name()}, ask{1}) == 2);
   });
   CHECK(a.log->has("many"));
+}
+
+TEST_CASE("a name that is too long is an error of who uses it, and the connection lives") {
+  two_nodes t;
+  t.b.system.spawn_with({.name = "echo"}, echo);
+  t.a.system.run([&](context self) -> task<> {
+    const std::string name(300, 'x');
+    CHECK(co_await self.call({"echo", t.b.name()}, ask{1}) == 2);
+    auto answer = co_await self.try_call({name, t.b.name()}, ask{1});
+    REQUIRE_FALSE(answer.has_value());
+    CHECK(answer.reason().type() == "troupe::not_sendable");
+    self.send({name, t.b.name()}, number{1});
+    self.send({"", t.b.name()}, number{1});
+    CHECK(co_await self.call({"echo", t.b.name()}, ask{1}) == 2);
+  });
+  CHECK(t.a.log->text().find("down") == std::string::npos);
+}
+
+TEST_CASE("what waits for a node is bounded in bytes, and what is too much is noconnection") {
+  test_node a{{.max_queued_bytes = 100'000}, "a"};
+  test_node b{{}, "b"};
+  b.system.spawn_with({.name = "echo"}, echo);
+  a.system.run([&](context self) -> task<> {
+    auto answer = co_await self.try_call({"echo", b.name()}, large{std::string(200'000, 'x')});
+    REQUIRE_FALSE(answer.has_value());
+    CHECK_THAT(to_string(answer.reason()), matchers::ContainsSubstring("max_queued_bytes"));
+    CHECK(co_await self.call({"echo", b.name()}, ask{1}) == 2);
+  });
+}
+
+TEST_CASE("a process spawned with a link on this very node by its name is linked as elsewhere") {
+  test_node a{{}, "a"};
+  a.node->offer(
+      "quitter", +[](context self, int) -> troupe::process {
+        co_await self.receive(troupe::after(0ns, [] { throw std::runtime_error("boom"); }));
+      });
+  a.system.run([&](context self) -> task<> {
+    self.trap_exits(true);
+    for (int i = 0; i < 100; ++i) {
+      const pid child = co_await a.node->spawn_link_on(self, a.name(), "quitter", i);
+      const auto exit = co_await self.receive<troupe::exit_signal>();
+      CHECK(exit.from == child);
+      CHECK(exit.reason.text() == "boom");
+    }
+  });
+  CHECK(a.comes_to_rest());
 }
 
 TEST_CASE("an address in use, a bad name, no loopback: a node is not made and the error says why") {

@@ -133,8 +133,7 @@ TEST_CASE("a peer is another OS process, whose node has joined when it is there"
   });
 }
 
-// --- what goes wrong at the start
-// -------------------------------------------------------------------
+// --- what goes wrong at the start ---
 
 TEST_CASE("a peer whose node cannot be made tells the reason in its own words") {
   test_node a{{}, "a"};
@@ -206,8 +205,7 @@ TEST_CASE("a peer whose starter ends before it has joined is not left behind") {
   });
 }
 
-// --- its end
-// ----------------------------------------------------------------------------------------
+// --- its end ---
 
 TEST_CASE("a peer that is killed is one down, with the signal") {
   test_node a{{}, "a"};
@@ -343,8 +341,7 @@ TEST_CASE("a peer that a script runs ends with the script") {
   });
 }
 
-// --- under a supervisor
-// -----------------------------------------------------------------------------
+// --- under a supervisor ---
 
 TEST_CASE(
     "a supervisor starts a killed peer again: a new incarnation, to which old pids are dead") {
@@ -398,8 +395,7 @@ TEST_CASE("a tree whose peer does not start tells why") {
       matchers::ContainsSubstring("worker") && matchers::ContainsSubstring("/no/such/program"));
 }
 
-// --- what it is given, and what is left
-// --------------------------------------------------------------
+// --- what it is given, and what is left ---
 
 TEST_CASE(
     "a peer has the cookie by its environment, which others cannot read, not by its arguments") {

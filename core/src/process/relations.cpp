@@ -19,6 +19,15 @@ void answer_abandoned(process_slot& slot, const exit_reason& reason) noexcept {
   slot.ties->abandoned.clear();
 }
 
+void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason) noexcept {
+  while (list != nullptr) {
+    message_node* const node = list;
+    list = node->next;
+    const bool called = node->type->kind == message_kind::request;
+    bounce(home, self, message(node), called ? reason : exit_reason::noproc);
+  }
+}
+
 void cancel_all_timers(relations& ties) noexcept {
   for (const auto& [ref, t] : ties.timers) {
     disarm(*t);

@@ -62,6 +62,8 @@ void note_taken(process_slot& slot, const message_node& node);
 [[nodiscard]] exit_reason no_reply();
 // Tells the callers of abandoned requests.
 void answer_abandoned(process_slot& slot, const exit_reason& reason) noexcept;
+// What was not taken: callers learn how their callee ended, links and monitors come too late.
+void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason) noexcept;
 void cancel_all_timers(relations& ties) noexcept;
 void drop_names(engine& home, relations& ties, pid self) noexcept;
 

@@ -38,7 +38,7 @@ void tie_to_parent(process_slot& parent, process_slot& child, bool link, monitor
 
 newborn::newborn(engine& home)
     : home_(home),
-      slot_(on_worker_of(home) ? &home.table.take(running.on->slots) : &home.table.take_shared()) {
+      slot_(on_worker_of(home) ? &home.table.take(running.on->slots) : &home.table.take_outside()) {
   slot_->traps_exits = slot_->announces = slot_->ending = slot_->yielded = false;
   slot_->what = nullptr;
   slot_->leaf = nullptr;
@@ -64,6 +64,7 @@ monitored newborn::start(body& what, const launch_options& options) {
   const pid self = home_.table.id_of(slot);
   process_slot* const parent = spawner(home_);
   try {
+    if (parent == nullptr) std::atomic_thread_fence(std::memory_order_seq_cst);  // see end_all
     if (parent == nullptr && home_.closing.load(std::memory_order_relaxed))
       throw std::runtime_error("troupe: the system is stopping and starts no more processes");
     if (parent == nullptr && (options.link || options.monitor))
@@ -74,7 +75,8 @@ monitored newborn::start(body& what, const launch_options& options) {
       // Whoever finds the name can send to it, so the mailbox opens first.
       slot.mail.open(self.generation());
       if (const pid holder = home_.names.add(options.name, self)) {
-        (void)slot.mail.close(self.generation() + 1);  // empty: nobody knew the pid
+        // Nobody knew the pid but a system that is stopping, which finds processes by their slots.
+        bounce_all(home_, self, slot.mail.close(self.generation() + 1), exit_reason::noproc);
         throw name_taken(options.name, holder);
       }
       ties_of(slot).names.push_back(options.name);

@@ -36,17 +36,8 @@ void end_body(engine& home, process_slot& slot, const exit_reason& reason) noexc
              to_string(id_of(slot)), slot.what->behaviour,
              to_string(exit_reason::from_current_exception()), to_string(reason));
   }
-  std::exchange(slot.what, nullptr)->destroy();
-}
-
-// What was not taken: callers learn how their callee ended, links and monitors come too late.
-void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason) noexcept {
-  while (list != nullptr) {
-    message_node* const node = list;
-    list = node->next;
-    const bool called = node->type->kind == message_kind::request;
-    bounce(home, self, message(node), called ? reason : exit_reason::noproc);
-  }
+  slot.what->destroy();  // destructors may ask for the parent
+  slot.what = nullptr;
 }
 
 void tell_others(engine& home, pid self, const relations& ties, const exit_reason& reason) {
@@ -80,6 +71,7 @@ void finish(process_slot& slot) {
   tell_others(home, self, ties, reason);
   bounce_all(home, self, std::exchange(slot.first, nullptr), reason);
   bounce_all(home, self, unread, reason);
+  answer_abandoned(slot, reason);  // requests inside of messages that nobody took
   // Dies last: a thread that waits for this process finds nothing of it.
   const std::unique_ptr<relations> released(std::exchange(slot.ties, nullptr));
   if (running.on != nullptr)

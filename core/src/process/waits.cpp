@@ -100,8 +100,7 @@ void receive_wait::suspend_within(std::coroutine_handle<> leaf, std::chrono::nan
   suspend(leaf);
 }
 
-// --- replies, sleep, yield
-// ------------------------------------------------------------------------
+// --- replies, sleep, yield ---
 
 reply_slot::reply_slot() {
   if (running.slot == nullptr) [[unlikely]]
@@ -150,8 +149,7 @@ void yield_wait::await_suspend(std::coroutine_handle<> leaf) noexcept {
   suspend(leaf);
 }
 
-// --- operations outside the scheduler
-// -------------------------------------------------------------
+// --- operations outside the scheduler ---
 
 operation_wait::operation_wait(operation& what) : work(what) {
   over = [](wait& self, process_slot&) { return static_cast<operation_wait&>(self).done; };

@@ -84,8 +84,7 @@ steady_time time_of_turn() noexcept {
   return running.now;
 }
 
-// --- the door for transports
-// ----------------------------------------------------------------------
+// --- the door for transports ---
 
 void attach(engine& home, std::shared_ptr<distribution> carrier) {
   const std::lock_guard lock(home.mutex);

@@ -15,7 +15,7 @@ process_table::process_table(std::size_t capacity)
 
 void process_table::add_spare() {
   const std::lock_guard lock(mutex_);
-  shared_.put(::new (&slots_[capacity_]) process_slot);
+  spare_ = ::new (&slots_[capacity_]) process_slot;
 }
 
 process_slot& process_table::take(slot_cache& cache) {
@@ -31,6 +31,14 @@ process_slot& process_table::take(slot_cache& cache) {
   process_slot* slot = cache.take();
   if (slot == nullptr) return take_shared();
   return *slot;
+}
+
+process_slot& process_table::take_outside() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (spare_ != nullptr) return *std::exchange(spare_, nullptr);
+  }
+  return take_shared();
 }
 
 process_slot& process_table::take_shared() {

@@ -65,6 +65,8 @@ class process_table {
   process_slot& take(slot_cache& cache);
   // For threads without a cache.
   process_slot& take_shared();
+  // The same, and the spare one first: for threads that are not workers.
+  process_slot& take_outside();
   void put(process_slot& slot, slot_cache& cache) noexcept;
   void put_shared(process_slot& slot) noexcept;
 
@@ -88,7 +90,8 @@ class process_table {
   process_slot* slots_;
   std::atomic<std::size_t> used_{0};  // slots that were ever taken
   platform::mutex mutex_;
-  slot_cache shared_;  // guarded by the mutex
+  process_slot* spare_ = nullptr;  // likewise
+  slot_cache shared_;              // guarded by the mutex
 };
 
 }  // namespace troupe::internal

@@ -14,7 +14,12 @@ worker_pool::worker_pool(engine& home, std::size_t workers) : home_(home) {
   const steady_time now = home.options.time->now();
   for (std::size_t i = 0; i < workers; ++i)
     workers_.push_back(std::make_unique<worker>(*this, i, now));
-  for (auto& w : workers_) w->thread_ = platform::thread([&w = *w] { w.run(); });
+  try {
+    for (auto& w : workers_) w->thread_ = platform::thread([&w = *w] { w.run(); });
+  } catch (...) {  // no more threads for this program
+    stop();
+    throw;
+  }
 }
 
 worker_pool::~worker_pool() { stop(); }
@@ -22,7 +27,8 @@ worker_pool::~worker_pool() { stop(); }
 void worker_pool::stop() {
   if (stopping_.exchange(true, std::memory_order_seq_cst)) return;
   for (auto& w : workers_) wake_up(*w);
-  for (auto& w : workers_) w->thread_.join();
+  for (auto& w : workers_)
+    if (w->thread_.joinable()) w->thread_.join();
 }
 
 void worker_pool::submit(process_slot& slot) {
@@ -53,10 +59,15 @@ void worker_pool::notify() noexcept {
 // Pairs with rest() and leave_watch() in the same way: the next-slot is filled, then the watch and
 // the idle set are read; a worker that goes idle or off watch says so, then reads the next-slots.
 void worker_pool::ensure_watch() noexcept {
-  if (watched_.load(std::memory_order_seq_cst)) return;
-  const std::uint64_t idle = idle_.load(std::memory_order_seq_cst);
-  if (idle == 0 || watched_.exchange(true, std::memory_order_acq_rel)) return;
-  wake_up(*workers_[static_cast<std::size_t>(std::countr_zero(idle))]);
+  for (;;) {
+    if (watched_.load(std::memory_order_seq_cst)) return;
+    const std::uint64_t idle = idle_.load(std::memory_order_seq_cst);
+    if (idle == 0 || watched_.exchange(true, std::memory_order_seq_cst)) return;
+    const auto chosen = static_cast<std::size_t>(std::countr_zero(idle));
+    if ((idle_.load(std::memory_order_seq_cst) >> chosen & 1) != 0)
+      return wake_up(*workers_[chosen]);
+    watched_.store(false, std::memory_order_seq_cst);
+  }
 }
 
 worker* worker_pool::take_idle() noexcept {
@@ -97,7 +108,7 @@ bool worker_pool::try_poll(worker& by, std::chrono::nanoseconds limit) noexcept 
       limit > 0ns && (stopping_.load(std::memory_order_seq_cst) || by.parker_.consume());
   p->poll(awake ? 0ns : limit);
   by.in_poller_.store(false, std::memory_order_seq_cst);
-  poller_taken_.store(false, std::memory_order_release);
+  poller_taken_.store(false, std::memory_order_seq_cst);
   return true;
 }
 
@@ -158,7 +169,7 @@ void worker::turn(process_slot& slot) {
   bool watch_wanted = std::exchange(left_poller_, false);
   if (watching_) {
     leave_watch();
-    watch_wanted = watch_wanted || pool_.next_waits(*this);
+    watch_wanted = watch_wanted || pool_.next_waits(*this) || pool_.poller_is_left();
   }
   if (watch_wanted) pool_.ensure_watch();
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -176,13 +187,12 @@ process_slot* worker::take_next() noexcept {
 
 process_slot* worker::pick() {
   if (turns_.load(std::memory_order_relaxed) % worker_pool::turns_between_looks == 0) {
-    look_outside();
-    pool_.try_poll(*this, 0ns);
-    fire_timers();
+    look_around();
   }
   if (++in_a_row_ < worker_pool::max_in_a_row)
     if (process_slot* slot = take_next()) return slot;
   in_a_row_ = 0;
+  if (pool_.home_.options.time->now() >= next_look_) look_around();
   if (process_slot* slot = queue_.take()) return slot;
   if (process_slot* slot = take_next()) return slot;
   look_outside();
@@ -190,6 +200,13 @@ process_slot* worker::pick() {
   if (process_slot* slot = queue_.take()) return slot;
   if (process_slot* slot = take_next()) return slot;
   return steal();
+}
+
+void worker::look_around() {
+  look_outside();
+  pool_.try_poll(*this, 0ns);
+  fire_timers();
+  next_look_ = later(pool_.home_.options.time->now(), worker_pool::between_looks);
 }
 
 // Takes over what threads that are not workers have made ready.

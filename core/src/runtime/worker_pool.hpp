@@ -36,6 +36,7 @@ class worker {
   process_slot* steal() noexcept;
   void turn(process_slot& slot);
   void look_outside();
+  void look_around();
   void fire_timers();
   void rest();
   void watch();
@@ -49,6 +50,7 @@ class worker {
   std::atomic<process_slot*> next_{nullptr};  // taken by exchange: a thief may come for it
   std::atomic<std::uint64_t> turns_{0};       // so that others see whether this one gets on
   unsigned in_a_row_ = 0;                     // turns that went to `next_` since the queue had one
+  steady_time next_look_{};
   bool searching_ = false;
   platform::parker parker_;
   std::atomic<bool> in_poller_{false};
@@ -66,8 +68,10 @@ class worker_pool final : public scheduler {
   static constexpr std::size_t max_workers = 64;  // bits of the idle set
   // The next-slot may win so often in a row before the queue has its turn.
   static constexpr unsigned max_in_a_row = 16;
-  // Every so many turns a busy worker looks at its timers, at the outside and at the poller.
+  // Every so many turns a busy worker looks at its timers, at the outside and at the poller; when
+  // turns are long, after that much time.
   static constexpr std::uint64_t turns_between_looks = 64;
+  static constexpr std::chrono::milliseconds between_looks{1};
   // How often the worker on watch looks whether another one is stuck with work in its next-slot.
   static constexpr std::chrono::milliseconds watch_interval{2};
   // After so many looks at workers that do nothing it goes off watch.
@@ -92,6 +96,10 @@ class worker_pool final : public scheduler {
   friend class worker;
   [[nodiscard]] bool has_work() const noexcept;
   [[nodiscard]] bool next_waits(const worker& beside) const noexcept;  // in another's next-slot
+  [[nodiscard]] bool poller_is_left() const noexcept {
+    return poller_.load(std::memory_order_acquire) != nullptr &&
+           !poller_taken_.load(std::memory_order_seq_cst);
+  }
   worker* take_idle() noexcept;
   static void wake_up(worker& w) noexcept;
   bool try_poll(worker& by, std::chrono::nanoseconds limit) noexcept;

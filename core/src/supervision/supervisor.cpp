@@ -100,6 +100,12 @@ task<> supervisor_process::run(bool announce) {
                                        [&](const child& c) { return c.spec.id == r.id; });
           if (at != children_.end() && !at->process)
             co_await restart(static_cast<std::size_t>(at - children_.begin()));
+        },
+        [&](message other) -> task<> {
+          running.home->log(log_level::warning,
+                            "supervisor {} does not handle {}: the message is dropped",
+                            to_string(self_.id()), other.name());
+          co_return;
         });
   }
 }

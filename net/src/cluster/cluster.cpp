@@ -79,9 +79,12 @@ void cluster::listen() {
                                         " listens without TLS (listen_insecure): whoever is on the "
                                         "network can read and alter what it says");
   system_.run([&](context) -> task<> {
-    co_await run_on(transport_, [&] { open_listener({host, name_.port()}); });
+    co_await run_on(transport_, [&] {
+      open_listener({host, name_.port()});
+      // Before a first connection can bring anything that is to be answered.
+      core::attach(home(), shared_from_this());
+    });
   });
-  core::attach(home(), shared_from_this());
   announce_peer(name_.text(), incarnation_);
 }
 
@@ -156,13 +159,9 @@ void cluster::deliver_here(const destination& to, message what) noexcept {
       return order->fail(exit_reason::error(
           "troupe::not_offered", "no behaviour " + (*order)->behaviour + " for these arguments"));
     core::launch_options how;
+    how.link = (*order)->link;  // to who asks, which runs here
     try {
-      const pid child = at->start(at->how.get(), home(), how, args.value());
-      if ((*order)->link) {
-        core::deliver(home(), child, message::of(core::link_sent(order->from())));
-        core::deliver(home(), order->from(), message::of(core::link_sent(child)));
-      }
-      order->reply(child);
+      order->reply(at->start(at->how.get(), home(), how, args.value()));
     } catch (...) {
       order->fail(exit_reason::from_current_exception());
     }
@@ -187,6 +186,12 @@ std::shared_ptr<remote_node> cluster::remote(const net::node_name& name) {
 
 std::optional<std::uint32_t> cluster::index_of(const node_identity& node) {
   if (node.name == name_.text() && node.incarnation == incarnation_) return 0;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto at = indexes_.find({node.name, node.incarnation});
+    if (at != indexes_.end()) return at->second;
+    if (known_.size() >= max_known_nodes) return std::nullopt;
+  }
   const auto parsed = net::node_name::parse(node.name);
   if (!std::holds_alternative<net::node_name>(parsed)) return std::nullopt;
   const auto through =
@@ -244,9 +249,14 @@ handshake_identity cluster::identity() const {
 // Asked by a handshake about a node that dials this one.
 std::optional<refusal> cluster::may_join(const peer_info& peer) {
   if (!open()) return refusal::unavailable;
-  const auto r = remote(peer.name);
+  std::shared_ptr<remote_node> r;  // not made here: the peer has not proved itself yet
+  {
+    const std::shared_lock lock(mutex_);
+    const auto at = remotes_.find(peer.name.text());
+    if (at != remotes_.end()) r = at->second;
+  }
   // Of two dials that cross, both sides keep the same one.
-  if (r->dialling() && wins_tie(name_, peer.name)) return refusal::lost_tie;
+  if (r != nullptr && r->dialling() && wins_tie(name_, peer.name)) return refusal::lost_tie;
   // A live connection of another incarnation is that of a predecessor: the newcomer takes its
   // place. With the same incarnation the peer itself dials anew, so it knows the old one to be
   // over.
@@ -270,6 +280,17 @@ std::shared_ptr<session> cluster::add_session(std::unique_ptr<stream> bytes,
   sessions_.push_back(made);
   made->start();
   return made;
+}
+
+// A handshake that began before the session which has come up, and was slower. One that began later
+// is of a peer that knows this session to be over.
+void cluster::drop_slower(const session& up) {
+  std::vector<std::shared_ptr<session>> slower;
+  for (const auto& s : sessions_) {  // oldest first
+    if (s.get() == &up) break;
+    if (!s->up() && s->claims(up.peer())) slower.push_back(s);
+  }
+  for (const auto& s : slower) s->fail("another connection with the node came through first");
 }
 
 void cluster::forget(const session& over) {
@@ -332,8 +353,7 @@ void cluster::subscribe(pid process) {
   });
 }
 
-// --- what others may start
-// ------------------------------------------------------------------------
+// --- what others may start ---
 
 void cluster::add_offer(std::string name, offer_record what) {
   const std::unique_lock lock(mutex_);

@@ -48,6 +48,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   [[nodiscard]] std::optional<refusal> may_join(const peer_info& peer);
   std::shared_ptr<session> add_session(std::unique_ptr<stream> bytes,
                                        std::shared_ptr<remote_node> dialled);
+  void drop_slower(const session& up);
   void forget(const session& over);
   void came_up(const peer_info& peer);
   void went_down(const peer_info& peer, const std::string& why);

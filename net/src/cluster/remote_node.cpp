@@ -25,6 +25,38 @@ bool needs_connection(message& what) {
   return exit != nullptr && !exit->linked;
 }
 
+// Bytes that a value holds beside itself, as far as its type tells.
+std::size_t held_bytes(const type_info& type, const void* value) {
+  std::size_t sum = 0;
+  switch (type.form) {
+    case shape::text:
+    case shape::bytes: return type.view(value).size();
+    case shape::record:
+      for (std::size_t i = 0; i < type.parts.size(); ++i)
+        sum += held_bytes(*type.parts[i], type.part(const_cast<void*>(value), i));
+      return sum;
+    case shape::sequence:
+    case shape::optional: {
+      struct state {
+        const type_info& element;
+        std::size_t& sum;
+      } of{*type.parts[0], sum};
+      const auto add = [](void* s, const void* item) {
+        const auto& [element, total] = *static_cast<state*>(s);
+        total += element.size + held_bytes(element, item);
+      };
+      type.each(value, add, &of);
+      return sum;
+    }
+    default: return 0;
+  }
+}
+
+std::size_t footprint(const message& what) {
+  const message_type& type = what.type();
+  return type.size + (type.value == nullptr ? 0 : held_bytes(*type.value, what.value()));
+}
+
 exit_reason no_connection(const std::string& why) {
   return exit_reason::from_parts(exit_reason::kind::noconnection, {}, why, {});
 }
@@ -41,15 +73,23 @@ remote_node::~remote_node() {
 // Messages wait in a list until the executor takes them all: whoever finds it empty has the
 // executor come. Release pairs with the acquire in take_pushed.
 void remote_node::push(destination to, message what) noexcept {
-  if (queued_.fetch_add(1, std::memory_order_relaxed) >= cluster_.options().max_queued_messages)
+  const std::size_t bytes = sizeof(outgoing) + footprint(what);
+  const auto& most = cluster_.options();
+  if (queued_.fetch_add(1, std::memory_order_relaxed) >= most.max_queued_messages ||
+      queued_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes > most.max_queued_bytes)
     overflowed_.store(true, std::memory_order_relaxed);
-  auto* item = std::make_unique<outgoing>(nullptr, std::move(to), std::move(what)).release();
+  auto* item = std::make_unique<outgoing>(nullptr, std::move(to), std::move(what), bytes).release();
   outgoing* seen = pushed_.load(std::memory_order_relaxed);
   do {
     item->next = seen;
   } while (!pushed_.compare_exchange_weak(seen, item, std::memory_order_acq_rel,
                                           std::memory_order_relaxed));
   if (seen == nullptr) cluster_.post([self = shared_from_this()] { self->flush(); });
+}
+
+void remote_node::sent_or_told(const outgoing& item) noexcept {
+  queued_.fetch_sub(1, std::memory_order_relaxed);
+  queued_bytes_.fetch_sub(item.bytes, std::memory_order_relaxed);
 }
 
 // --- the executor -------------------------------------------------------------------------------
@@ -64,13 +104,14 @@ void remote_node::take_pushed() {
 void remote_node::flush() {
   take_pushed();
   if (overflowed_.exchange(false, std::memory_order_relaxed)) {
-    const std::string why = "more than " + std::to_string(cluster_.options().max_queued_messages) +
-                            " messages wait for it (node_options::max_queued_messages)";
+    const std::string why =
+        "more waits for it than node_options::max_queued_messages or max_queued_bytes allow";
     if (session_ != nullptr) session_->fail(why);
     return give_up(why);
   }
   if (waiting_.empty()) return;
   if (session_ != nullptr) return send_waiting();
+  if (!cluster_.open()) return give_up("this node is stopping");
   if (dialling_) return;
   const bool wanted = std::any_of(waiting_.begin(), waiting_.end(),
                                   [](const auto& item) { return needs_connection(item->what); });
@@ -87,7 +128,7 @@ void remote_node::send_waiting() {
   while (!waiting_.empty() && session->has_room() && session_ == session) {
     const auto item = std::move(waiting_.front());
     waiting_.pop_front();
-    queued_.fetch_sub(1, std::memory_order_relaxed);
+    sent_or_told(*item);
     if (auto* order = item->what.get_if<request<connect_order>>())
       order->reply();
     else if (is_stale(item->to))
@@ -108,7 +149,7 @@ void remote_node::give_up(const std::string& why) {
   take_pushed();
   auto items = std::exchange(waiting_, {});
   for (auto& item : items) {
-    queued_.fetch_sub(1, std::memory_order_relaxed);
+    sent_or_told(*item);
     core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
   }
 }
@@ -159,6 +200,7 @@ void remote_node::joined(const std::shared_ptr<session>& up) {
   pause_ = {};
   no_dial_before_ = {};
   if (attempt != nullptr && attempt != up) attempt->fail("the peer's dial came through first");
+  cluster_.drop_slower(*up);
   if (before != nullptr) {
     const std::string why = "a newer connection took its place";
     before->fail(why);

@@ -61,7 +61,9 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
     outgoing* next = nullptr;
     destination to;
     message what;
+    std::size_t bytes = 0;  // of memory
   };
+  void sent_or_told(const outgoing& item) noexcept;
   void take_pushed();
   void send_waiting();
   void dial();
@@ -72,6 +74,7 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
   const node_name name_;
   std::atomic<outgoing*> pushed_{nullptr};  // newest first
   std::atomic<std::size_t> queued_{0};      // pushed and not sent
+  std::atomic<std::size_t> queued_bytes_{0};
   std::atomic<bool> overflowed_{false};
 
   std::deque<std::unique_ptr<outgoing>> waiting_;  // oldest first

@@ -53,8 +53,10 @@ void session::start() {
     handshake_.emplace(handshake::dial(cluster_.identity(), cluster_.secret(), remote_->parsed()));
   else
     handshake_.emplace(
-        handshake::accept(cluster_.identity(), cluster_.secret(),
-                          [this](const peer_info& peer) { return cluster_.may_join(peer); }));
+        handshake::accept(cluster_.identity(), cluster_.secret(), [this](const peer_info& peer) {
+          claimed_ = peer;
+          return cluster_.may_join(peer);
+        }));
   deadline_ = cluster_.bytes().after(cluster_.options().setup_time, [self] {
     if (self->handshake_)
       self->end("no handshake in time: it waited for " +
@@ -130,7 +132,11 @@ void session::take(std::span<const std::byte> bytes) {
 void session::take_frame(std::span<const std::byte> body) {
   if (const auto broken = engine_->on_frame(body))
     return leave(wire::goodbye::protocol_error, *broken);
-  if (engine_->goodbye()) end(*engine_->goodbye());
+  if (engine_->goodbye()) return end(*engine_->goodbye());
+  // What this node answers by itself does not wait in a queue: the peer must take it.
+  if (!ended_ &&
+      out_.size() > cluster_.options().max_queued_bytes + cluster_.bounds().frame_bytes())
+    end("it does not read the answers to what it sends (node_options::max_queued_bytes)");
 }
 
 // --- bytes out ----------------------------------------------------------------------------------
@@ -152,6 +158,7 @@ void session::write_on() {
       if (leaving_) end(*leaving_);
       return;
     }
+    if (writing_.capacity() > high_water) writing_ = {};  // after a burst: not kept while idle
     writing_.swap(out_);
     out_.clear();
     sent_ = 0;

@@ -37,6 +37,10 @@ class session final : public std::enable_shared_from_this<session>, private conn
   [[nodiscard]] bool up() const noexcept { return engine_.has_value(); }
   [[nodiscard]] bool dialled() const noexcept { return dialled_; }
   [[nodiscard]] const peer_info& peer() const noexcept { return *peer_; }
+  /// Whether who dialled says to be that node; not proved before it is up.
+  [[nodiscard]] bool claims(const peer_info& node) const {
+    return claimed_ && claimed_->name == node.name && claimed_->incarnation == node.incarnation;
+  }
   /// Whether more may be handed to `send`, or the stream must first take what there is.
   [[nodiscard]] bool has_room() const noexcept { return out_.size() < high_water; }
 
@@ -74,6 +78,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
   const bool dialled_;
   frame_splitter splitter_;
   std::optional<handshake> handshake_;
+  std::optional<peer_info> claimed_;
   std::optional<peer_info> peer_;
   std::optional<connection> engine_;
 

@@ -100,15 +100,22 @@ class connection final : private pid_mapper {
     std::string refused{};
     std::string broken{};
   };
+  struct open_call {
+    steady_time deadline;
+    bool links = false;  // a spawn whose answer makes the caller's half of a link
+  };
   using local_call = std::pair<pid, std::uint64_t>;             // process here and its reference
   using foreign_ref = std::pair<std::uint64_t, std::uint64_t>;  // process there and its reference
 
   // Out: one for each kind of message. In connection_out.cpp.
   void send_value(const destination& to, message& what);
   void send_request(const destination& to, message& what);
-  void send_spawn(message& what);
+  void send_spawn(const destination& to, message& what);
   void send_reply(pid to, message& what);
   void send_signal(const destination& to, message& what);
+  void refuse(const destination& to, message what, const std::string& why);
+  template <class Frame>
+  void note_call(Frame& out, troupe::internal::request_header& header, bool links);
   std::optional<std::string> put_value(wire::value& out, const message& what);
   void put_reason(wire::exit_reason& out, const exit_reason& reason);
   template <class Frame>
@@ -154,10 +161,12 @@ class connection final : private pid_mapper {
   std::unordered_map<std::uint32_t, definition> definitions_;  // of the peer
 
   std::map<std::pair<pid, pid>, std::uint64_t>
-      links_;                            // ours, theirs -> our unlink under way, or 0
-  std::map<local_call, pid> monitors_;   // by processes here: the target, or none if it is a name
-  std::map<foreign_ref, pid> watchers_;  // by processes there, on ours
-  std::map<local_call, bool> calls_;     // of processes here: an answer is due; whether it links
+      links_;                              // ours, theirs -> our unlink under way, or 0
+  std::map<local_call, pid> monitors_;     // by processes here: the target, or none if it is a name
+  std::map<foreign_ref, pid> watchers_;    // by processes there, on ours
+  std::map<local_call, open_call> calls_;  // of processes here: an answer is due
+  static constexpr std::size_t least_calls_to_sweep = 256;
+  std::size_t calls_to_sweep_ = least_calls_to_sweep;
 };
 
 }  // namespace troupe::net

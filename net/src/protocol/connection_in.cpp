@@ -70,7 +70,8 @@ std::optional<std::string> connection::on_frame(std::span<const std::byte> body)
 // --- names and numbers ------------------------------------------------------------------------
 
 std::optional<std::string> connection::on_define(const wire::define_name& f) {
-  if (f.id() < 2 || f.id() > max_definitions + 1) return "a definition of a number out of range";
+  if (f.id() < 2 || f.id() > max_definitions + 1 || f.id() > definitions_.size() + 2)
+    return "a definition of a number out of range";
   const bool is_type = f.kind() == wire::define_name::type;
   if (f.text().empty() || f.text().size() > (is_type ? max_type_name_bytes : max_name_bytes))
     return "a definition of a name that is empty or too long";
@@ -222,7 +223,7 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
   const pid caller = ours(f.to());
   const auto call = calls_.find({caller, f.ref()});
   if (call == calls_.end()) return std::nullopt;
-  const bool link = call->second;
+  const bool link = call->second.links;
   calls_.erase(call);
   if (f.result_case() == wire::spawn_reply::kProcess) {
     const pid child = theirs(f.process());

@@ -29,12 +29,23 @@ void connection::send(const destination& to, message what) {
     type_numbers_.clear();
     last_number_ = 1;
   }
+  if (to.named() && (to.name().empty() || to.name().size() > max_name_bytes))
+    return refuse(to, std::move(what),
+                  "a registered name has 1 to " + std::to_string(max_name_bytes) + " bytes");
   switch (what.type().kind) {
     case message_kind::value: return send_value(to, what);
     case message_kind::request: return send_request(to, what);
     case message_kind::reply: return send_reply(to.id(), what);
     case message_kind::signal: return send_signal(to, what);
   }
+}
+
+// Tells the sender, and the log where no sender waits for anything.
+void connection::refuse(const destination& to, message what, const std::string& why) {
+  if (what.type().kind == message_kind::value)
+    host_.warn("a message to " + to_string(to) + " was dropped: " + why);
+  else
+    host_.bounce(to, std::move(what), exit_reason::error("troupe::not_sendable", why));
 }
 
 // --- numbers for names ------------------------------------------------------------------------
@@ -77,6 +88,9 @@ wire_pid connection::to_wire(pid p) {
 
 std::optional<std::string> connection::put_value(wire::value& out, const message& what) {
   const type_info& type = *what.type().value;
+  if (type.name.size() > max_type_name_bytes)
+    return "the name of its type has more than " + std::to_string(max_type_name_bytes) +
+           " bytes: give the type a `static constexpr std::string_view type_name`";
   std::string bytes;
   if (auto error = encode(type, what.value(), bytes, *this, bounds_)) return error->text;
   out.set_type(type_number(type.name));
@@ -104,48 +118,59 @@ void connection::put_target(Frame& out, const destination& to) {
 void connection::send_value(const destination& to, message& what) {
   wire::frame frame;
   auto& out = *frame.mutable_send();
-  if (const auto error = put_value(*out.mutable_message(), what)) {
-    host_.warn("a message to " + to_string(to) + " was dropped: " + *error);
-    return;
-  }
+  if (const auto error = put_value(*out.mutable_message(), what))
+    return refuse(to, std::move(what), *error);
   put_target(out, to);
   host_.write(frame);
 }
 
 void connection::send_request(const destination& to, message& what) {
-  if (what.get_if<request<internal::spawn_order>>() != nullptr) return send_spawn(what);
   auto& header = *static_cast<core::request_header*>(what.payload());
-  wire::frame frame;
-  auto& out = *frame.mutable_request();
   const auto left = host_.time_left(header.deadline);
   if (left <= std::chrono::nanoseconds::zero())
     return host_.bounce(to, std::move(what),
                         exit_reason::error("troupe::timeout", "not sent in time"));
+  if (what.get_if<request<internal::spawn_order>>() != nullptr) return send_spawn(to, what);
+  wire::frame frame;
+  auto& out = *frame.mutable_request();
   if (const auto error = put_value(*out.mutable_message(), what))
-    return host_.bounce(to, std::move(what), exit_reason::error("troupe::not_sendable", *error));
+    return refuse(to, std::move(what), *error);
   put_target(out, to);
-  const pid caller = std::exchange(header.reply_to, pid{});  // from here on the table remembers it
-  out.set_from(caller.id);
-  out.set_ref(header.ref);
   out.set_timeout_ms(to_timeout_ms(left));
-  calls_.emplace(local_call(caller, header.ref), false);
+  note_call(out, header, false);
   host_.write(frame);
 }
 
-void connection::send_spawn(message& what) {
-  auto& header = *static_cast<core::request_header*>(what.payload());
+void connection::send_spawn(const destination& to, message& what) {
   auto& order = **what.get_if<request<internal::spawn_order>>();
+  if (order.behaviour.empty() || order.behaviour.size() > max_name_bytes)
+    return refuse(to, std::move(what),
+                  "a behaviour's name has 1 to " + std::to_string(max_name_bytes) + " bytes");
   wire::frame frame;
   auto& out = *frame.mutable_spawn();
   if (const auto error = put_value(*out.mutable_arguments(), order.arguments))
-    return host_.bounce(pid{}, std::move(what), exit_reason::error("troupe::not_sendable", *error));
+    return refuse(to, std::move(what), *error);
+  out.set_behaviour(order.behaviour);
+  out.set_link(order.link);
+  note_call(out, *static_cast<core::request_header*>(what.payload()), order.link);
+  host_.write(frame);
+}
+
+// From here on the table remembers who waits, and no more the message. A call whose time is over
+// may never be answered, so such are swept out, except for what links: its answer does.
+template <class Frame>
+void connection::note_call(Frame& out, core::request_header& header, bool links) {
+  if (calls_.size() >= calls_to_sweep_) {
+    std::erase_if(calls_, [&](const auto& call) {
+      return !call.second.links &&
+             host_.time_left(call.second.deadline) <= std::chrono::nanoseconds::zero();
+    });
+    calls_to_sweep_ = std::max(least_calls_to_sweep, 2 * calls_.size());
+  }
   const pid caller = std::exchange(header.reply_to, pid{});
   out.set_from(caller.id);
   out.set_ref(header.ref);
-  out.set_behaviour(order.behaviour);
-  out.set_link(order.link);
-  calls_.emplace(local_call(caller, header.ref), order.link);
-  host_.write(frame);
+  calls_.emplace(local_call(caller, header.ref), open_call{header.deadline, links});
 }
 
 void connection::send_reply(pid to, message& what) {
@@ -243,7 +268,7 @@ void connection::lost(const exit_reason& why) {
   for (const auto& [watcher, target] : watchers)
     host_.deliver(target, message::of(core::demonitor_sent(theirs(watcher.first),
                                                            monitor_ref{watcher.second})));
-  for (const auto& [call, link] : calls) fail_call(call.first, call.second, why);
+  for (const auto& [call, open] : calls) fail_call(call.first, call.second, why);
 }
 
 void connection::fail_call(pid caller, std::uint64_t ref, const exit_reason& why) {

@@ -28,7 +28,8 @@ inline constexpr std::size_t nonce_bytes = 32;
 inline constexpr std::size_t mac_bytes = 32;
 
 /// Numbers that one side may have defined on a connection at a time; those it defines again do not
-/// count twice. 64 Ki entries of some 100 bytes are the most that a peer can make us keep.
+/// count twice. 64 Ki entries, of some 100 bytes as a rule and 1 KiB at most, are the most that a
+/// peer can make us keep.
 inline constexpr std::uint32_t max_definitions = 65536;
 
 /// Nesting of protobuf messages in a frame. Ours need 4; protobuf's own default is 100.

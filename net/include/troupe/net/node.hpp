@@ -17,8 +17,8 @@ class transport;
 /// How a node is made. Durations and limits have the defaults of a small trusted network.
 struct node_options {
   /// `app@host:port`: who the node is and where it listens. Port 0 lets the system choose one;
-  /// `node::name()` then tells. Empty: from the environment variable TROUPE_NODE, which a parent
-  /// sets for its peers.
+  /// `node::name()` then tells. The host is an address of this machine or `localhost`. Empty: from
+  /// the environment variable TROUPE_NODE, which a parent sets for its peers.
   std::string name = {};
   /// The secret that all nodes of the cluster share. Empty: from the environment variable
   /// TROUPE_COOKIE, else from `cookie_file`.
@@ -43,6 +43,8 @@ struct node_options {
   /// What may wait to be sent to one node. A connection that would exceed it is closed: its peer is
   /// too slow, and a hole in what it receives would break the order promised.
   std::size_t max_queued_messages = std::size_t{1} << 20;
+  /// As they are in memory; answers that this node itself owes to a peer that does not read count
+  /// too, as they are on the wire.
   std::size_t max_queued_bytes = std::size_t{64} << 20;
   /// What carries the bytes; it must outlive the system's processes. Null: TCP.
   transport* carrier = nullptr;
