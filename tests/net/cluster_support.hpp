@@ -45,13 +45,20 @@ class kept_log final : public troupe::log_sink {
   std::string text_;
 };
 
-// One node with its system. At the end nothing may be left in the system but what the test leaves
-// alive, which dies with it.
+// One node with its system. When the node is gone no link, monitor or timer may be left; processes
+// that the test leaves alive die with the system.
 struct test_node {
   explicit test_node(troupe::net::node_options options = {}, const std::string& app = "test")
       : log(std::make_shared<kept_log>()),
         system({.workers = 2, .log = log}),
         node(std::make_unique<troupe::net::node>(system, with_defaults(std::move(options), app))) {}
+
+  ~test_node() {
+    node.reset();
+    if (!leaves_peers) CHECK(comes_to([](const troupe::system_counts& now) { return idle(now); }));
+  }
+  test_node(const test_node&) = delete;
+  test_node& operator=(const test_node&) = delete;
 
   static troupe::net::node_options with_defaults(troupe::net::node_options options,
                                                  const std::string& app) {
@@ -64,19 +71,28 @@ struct test_node {
   // Waits until links, monitors and timers of this system are gone, and of its processes all but
   // those that the test leaves alive.
   [[nodiscard]] bool comes_to_rest(std::int64_t alive = 0) {
-    const auto limit = std::chrono::steady_clock::now() + 20s;
-    for (;;) {
-      const troupe::system_counts now = system.counts();
-      if (now.links == 0 && now.monitors == 0 && now.timers == 0 && now.processes == alive)
-        return true;
-      if (std::chrono::steady_clock::now() > limit) return false;
-      std::this_thread::yield();
-    }
+    return comes_to(
+        [alive](const troupe::system_counts& now) { return idle(now) && now.processes == alive; });
   }
 
   std::shared_ptr<kept_log> log;
   troupe::system system;
   std::unique_ptr<troupe::net::node> node;
+  bool leaves_peers = false;  // to the end of the system, and with them their links
+
+ private:
+  static bool idle(const troupe::system_counts& now) {
+    return now.links == 0 && now.monitors == 0 && now.timers == 0;
+  }
+  template <class Wanted>
+  bool comes_to(Wanted wanted) {
+    const auto limit = std::chrono::steady_clock::now() + 20s;
+    while (!wanted(system.counts())) {
+      if (std::chrono::steady_clock::now() > limit) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
 };
 
 struct two_nodes {

@@ -122,6 +122,7 @@ std::string free_name() {
 
 TEST_CASE("a peer is another OS process, whose node has joined when it is there") {
   test_node a{{}, "a"};
+  a.leaves_peers = true;
   a.system.run([&](context self) -> task<> {
     const peer_joined peer = co_await start_peer(self, *a.node, peer_program());
     CHECK(peer.node.starts_with("peer@127.0.0.1:"));
@@ -307,6 +308,7 @@ TEST_CASE(
 TEST_CASE("the end of the system ends its peers") {
   {
     test_node a{{}, "a"};
+    a.leaves_peers = true;
     a.system.run([&](context self) -> task<> {
       (void)co_await start_peer(self, *a.node, peer_program("deaf peer"));
     });
@@ -400,6 +402,7 @@ TEST_CASE("a tree whose peer does not start tells why") {
 TEST_CASE(
     "a peer has the cookie by its environment, which others cannot read, not by its arguments") {
   test_node a{{}, "a"};
+  a.leaves_peers = true;
   a.system.run([&](context self) -> task<> {
     peer_options options = peer_program();
     options.environment = {{"MINE", "yes"}, {"TROUPE_COOKIE", "a cookie that is not taken"}};

@@ -4,6 +4,47 @@
 #include "support/catch.hpp"
 #include "support/instead_of_tests.hpp"
 
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+namespace {
+
+#if CATCH_VERSION_MAJOR == 2
+using listener_base = Catch::TestEventListenerBase;
+#else
+using listener_base = Catch::EventListenerBase;
+#endif
+
+// A test gives back every descriptor that it opened.
+class descriptor_audit final : public listener_base {
+ public:
+  using listener_base::listener_base;
+  void testCaseStarting(const Catch::TestCaseInfo& test) override {
+    name_ = test.name;
+    before_ = open_now();
+  }
+  void testCaseEnded(const Catch::TestCaseStats&) override {
+    const auto after = open_now();
+    if (after == before_) return;
+    std::fprintf(stderr, "\"%s\" began with %td open descriptors and ended with %td\n",
+                 name_.c_str(), before_, after);
+    std::abort();
+  }
+
+ private:
+  static std::ptrdiff_t open_now() {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  }
+  std::string name_;
+  std::ptrdiff_t before_ = 0;
+};
+
+}  // namespace
+
+CATCH_REGISTER_LISTENER(descriptor_audit)
+
 int main(int argc, char** argv) {
   if (instead_of_tests != nullptr)
     if (const auto status = instead_of_tests(argc, argv)) return *status;

@@ -75,6 +75,10 @@ struct walk {
   std::optional<codec_error> threw(const type_info& type, std::string_view what);
 };
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdangling-pointer"  // the destructor takes it back
+#endif
 /// Makes `at` point to a field while it lives.
 class place_scope {
  public:
@@ -90,6 +94,9 @@ class place_scope {
   walk& walker_;
   place here_;
 };
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 template <class Work>
 std::optional<codec_error> walk::run(const type_info& type, Work&& work) {

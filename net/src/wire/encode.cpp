@@ -82,12 +82,13 @@ class encoder : public walk {
 // moves the content up, which costs less than a walk before this one to find all lengths.
 template <class Content>
 bool encoder::delimited(Content&& content) {
-  const std::size_t at = out_.size();
+  const std::size_t front = out_.size();
   out_ += '\0';
   if (!content()) return false;
   std::uint8_t length[10];
-  const std::uint8_t* end = CodedOutputStream::WriteVarint64ToArray(out_.size() - at - 1, length);
-  out_.replace(at, 1, reinterpret_cast<const char*>(length),
+  const std::uint8_t* end =
+      CodedOutputStream::WriteVarint64ToArray(out_.size() - front - 1, length);
+  out_.replace(front, 1, reinterpret_cast<const char*>(length),
                static_cast<std::size_t>(end - length));
   return true;
 }

@@ -114,11 +114,11 @@ class node {
   [[nodiscard]] std::uint64_t incarnation() const noexcept;
 
   /// Connects, or finds that it is connected. Throws node_error with the reason.
-  void connect(std::string_view node);
+  void connect(std::string_view to);
   /// The same from inside a process.
-  [[nodiscard]] task<> connect(context self, std::string_view node);
+  [[nodiscard]] task<> connect(context self, std::string_view to);
   /// Closes the connection to the node, if there is one; links and monitors fire as for a lost one.
-  void disconnect(std::string_view node);
+  void disconnect(std::string_view from);
   /// The nodes that this one is connected to, without hidden ones, in order of name.
   [[nodiscard]] std::vector<std::string> nodes() const;
 
@@ -144,24 +144,24 @@ class node {
   /// the arguments are those of the offer. Throws call_error: not offered, arguments that do not
   /// fit, noconnection, timeout.
   template <class... Args>
-  [[nodiscard]] task<pid> spawn_on(context self, std::string node, std::string behaviour,
+  [[nodiscard]] task<pid> spawn_on(context self, std::string where, std::string behaviour,
                                    Args... args) {
     return order(
-        self, std::move(node),
+        self, std::move(where),
         {std::move(behaviour), message::of(std::tuple<Args...>(std::move(args)...)), false});
   }
   /// The same, linked to the calling process from the start.
   template <class... Args>
-  [[nodiscard]] task<pid> spawn_link_on(context self, std::string node, std::string behaviour,
+  [[nodiscard]] task<pid> spawn_link_on(context self, std::string where, std::string behaviour,
                                         Args... args) {
     return order(
-        self, std::move(node),
+        self, std::move(where),
         {std::move(behaviour), message::of(std::tuple<Args...>(std::move(args)...)), true});
   }
   template <class... Args>
-  pid spawn_on(std::string node, std::string behaviour, Args... args) {
-    return order(std::move(node), {std::move(behaviour),
-                                   message::of(std::tuple<Args...>(std::move(args)...)), false});
+  pid spawn_on(std::string where, std::string behaviour, Args... args) {
+    return order(std::move(where), {std::move(behaviour),
+                                    message::of(std::tuple<Args...>(std::move(args)...)), false});
   }
 
   /// For the other parts of this library.
