@@ -65,15 +65,14 @@ void process_table::put_shared(process_slot& slot) noexcept {
   shared_.put(&slot);
 }
 
-// Slots that were never used: their memory is zero until they are constructed here.
+// Slots that were never used: their memory is zero until they are constructed here. Release pairs
+// with the acquire of `each`, which looks at all that are counted.
 void process_table::take_fresh(std::size_t wanted, slot_cache& into) {
-  std::size_t first = used_.load(std::memory_order_relaxed);
-  std::size_t end;
-  do {
-    if (first >= capacity_) return;
-    end = std::min(first + wanted, capacity_);
-  } while (!used_.compare_exchange_weak(first, end, std::memory_order_acq_rel));
+  const std::lock_guard lock(fresh_);
+  const std::size_t first = used_.load(std::memory_order_relaxed);
+  const std::size_t end = std::min(first + wanted, capacity_);
   for (std::size_t i = first; i < end; ++i) into.put(::new (&slots_[i]) process_slot);
+  if (first < end) used_.store(end, std::memory_order_release);
 }
 
 }  // namespace troupe::internal

@@ -88,6 +88,7 @@ class process_table {
   std::size_t cached_;  // slots that a worker may keep
   platform::lazy_range memory_;
   process_slot* slots_;
+  platform::mutex fresh_;             // of those who raise `used_`; taken within `mutex_` or alone
   std::atomic<std::size_t> used_{0};  // slots that were ever taken
   platform::mutex mutex_;
   process_slot* spare_ = nullptr;  // likewise
