@@ -47,8 +47,6 @@ void tell_others(engine& home, pid self, const relations& ties, const exit_reaso
     home.deliver(watcher, make_node<down_sent>(ref, self, reason));
   for (const auto& [ref, target] : ties.monitors)
     home.deliver(target, make_node<demonitor_sent>(self, ref));
-  count(&tally::links, -static_cast<std::int64_t>(ties.links.size()));
-  count(&tally::monitors, -static_cast<std::int64_t>(ties.monitors.size()));
 }
 
 // The end of a process. Everything that others can see of it is released before they are told, so
@@ -63,6 +61,8 @@ void finish(process_slot& slot) {
   end_body(home, slot, reason);
   drop_names(home, ties, self);
   cancel_all_timers(ties);
+  count(&tally::links, -static_cast<std::int64_t>(ties.links.size()));
+  count(&tally::monitors, -static_cast<std::int64_t>(ties.monitors.size()));
   answer_abandoned(slot, reason);
 
   const std::uint32_t next = self.generation() + 1;

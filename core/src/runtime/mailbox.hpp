@@ -38,15 +38,16 @@ class mailbox {
   }
 
   // Any thread. The release half publishes the node's contents; it pairs with the acquire of
-  // take_all. The acquire half lets the caller that wakes the process see what it did before.
+  // take_all. The acquire half lets the caller that wakes the process see what it did before. The
+  // acquires of what is merely read pair with close: who is refused sees what was released before.
   push_result push(message_node* node, std::uint32_t generation) noexcept {
-    std::uint64_t seen = word_.load(std::memory_order_relaxed);
+    std::uint64_t seen = word_.load(std::memory_order_acquire);
     for (;;) {
       if ((seen & tag_mask) != tag(generation)) return push_result::refused;
       node->next = pointer(seen);
       const std::uint64_t wanted = tag(generation) | address(node) | scheduled;
       if (word_.compare_exchange_weak(seen, wanted, std::memory_order_acq_rel,
-                                      std::memory_order_relaxed))
+                                      std::memory_order_acquire))
         return (seen & scheduled) != 0 ? push_result::pushed : push_result::woken;
     }
   }
