@@ -12,18 +12,14 @@
 namespace troupe {
 namespace internal {
 
-outside_wait::outside_wait(engine& home) {
+outside_wait::outside_wait(engine& home) : home_(home) {
   if (running.home == &home)
     throw std::logic_error(
         "troupe: system::call, run and supervise wait on a thread and must not be used inside a "
         "process: co_await self.call(...) there");
 }
 
-void outside_wait::wait() {
-  const std::atomic_ref word(done_);
-  // Acquire pairs with the release of the notice: what the process wrote is seen.
-  while (word.load(std::memory_order_acquire) == 0) platform::futex_wait(&done_, 0, infinity);
-}
+void outside_wait::wait() { home_.turns->wait(done_); }
 
 outside_wait::notice::~notice() {
   // The wait may be destroyed right after the store; the wake-up only names its address.

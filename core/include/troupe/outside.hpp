@@ -29,6 +29,7 @@ class outside_wait {
   };
 
  private:
+  engine& home_;
   std::uint32_t done_ = 0;  // a futex word: reached by atomic operations only
 };
 

@@ -8,6 +8,9 @@
 namespace troupe {
 
 class distribution;
+namespace sim {
+class host;
+}
 
 /// What a system is made with. The defaults are for a program that uses a machine alone.
 struct system_options {
@@ -25,6 +28,8 @@ struct system_options {
   std::shared_ptr<clock> time = {};
   std::shared_ptr<entropy> random = {};
   std::shared_ptr<log_sink> log = {};
+  /// Where the system lives in a simulation, see troupe/sim; null: on threads of its own.
+  sim::host* simulated = nullptr;
 };
 
 /// What lives in a system now, summed over its workers; exact when nothing runs.

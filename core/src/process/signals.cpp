@@ -156,9 +156,12 @@ void fail_with_exception() noexcept {
 
 void drain(process_slot& slot) {
   message_node* list = slot.mail.take_all();
+  observer* const watch = running.home->watch;
   while (list != nullptr) {
     message_node* const node = list;
     list = node->next;
+    if (watch != nullptr) [[unlikely]]
+      watch->received(*node);
     switch (node->type->kind) {
       case message_kind::value:
       case message_kind::request: enqueue(slot, node); break;

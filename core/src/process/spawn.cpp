@@ -1,7 +1,7 @@
 #include <troupe/spawn.hpp>
 
 #include "process/relations.hpp"
-#include "runtime/worker_pool.hpp"
+#include "runtime/workplace.hpp"
 
 #include <stdexcept>
 
@@ -14,7 +14,7 @@ name_taken::name_taken(std::string_view name, pid holder)
 namespace internal {
 namespace {
 
-bool on_worker_of(engine& home) noexcept { return running.on != nullptr && running.home == &home; }
+bool on_worker_of(engine& home) noexcept { return running.at != nullptr && running.home == &home; }
 
 // The process that spawns, if one does.
 process_slot* spawner(engine& home) noexcept { return on_worker_of(home) ? running.slot : nullptr; }
@@ -38,7 +38,7 @@ void tie_to_parent(process_slot& parent, process_slot& child, bool link, monitor
 
 newborn::newborn(engine& home)
     : home_(home),
-      slot_(on_worker_of(home) ? &home.table.take(running.on->slots) : &home.table.take_outside()) {
+      slot_(on_worker_of(home) ? &home.table.take(running.at->slots) : &home.table.take_outside()) {
   slot_->traps_exits = slot_->announces = slot_->ending = slot_->yielded = false;
   slot_->what = nullptr;
   slot_->leaf = nullptr;
@@ -54,7 +54,7 @@ newborn::~newborn() {
   slot_->generation.store(slot_->generation.load(std::memory_order_relaxed) + 1,
                           std::memory_order_release);
   if (on_worker_of(home_))
-    home_.table.put(*slot_, running.on->slots);
+    home_.table.put(*slot_, running.at->slots);
   else
     home_.table.put_shared(*slot_);
 }
@@ -97,6 +97,7 @@ monitored newborn::start(body& what, const launch_options& options) {
   }
   if (options.wakes != nullptr) ties_of(slot).waited_for.emplace(*options.wakes);
   slot.what = &what;
+  if (home_.watch != nullptr) home_.watch->spawned(self, what.parent, what.behaviour);
   slot.announces = options.announce;
   count(home_, &tally::processes, 1);
   if (options.name.empty()) slot.mail.open(self.generation());

@@ -1,6 +1,6 @@
 #include "process/timers.hpp"
 
-#include "runtime/worker_pool.hpp"
+#include "runtime/workplace.hpp"
 
 #include <new>
 
@@ -15,8 +15,8 @@ timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t t
   t->node = node;
   t->target = target;
   count(home, &tally::timers, 1);
-  if (running.on != nullptr && running.home == &home) {
-    t->home = &running.on->wheel;
+  if (running.at != nullptr && running.home == &home) {
+    t->home = &running.at->wheel;
     t->home->arm(*t);
   } else {
     home.turns->arm(*t);
@@ -30,7 +30,7 @@ bool disarm(timer& t) noexcept {
     return false;
   count(&tally::timers, -1);
   if (message_node* node = std::exchange(t.node, nullptr)) release(node);
-  if (running.on != nullptr && t.home == &running.on->wheel) {
+  if (running.at != nullptr && t.home == &running.at->wheel) {
     t.home->remove(t);
     return true;
   }

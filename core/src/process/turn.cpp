@@ -2,7 +2,7 @@
 
 #include "process/internal_signals.hpp"
 #include "process/relations.hpp"
-#include "runtime/worker_pool.hpp"
+#include "runtime/workplace.hpp"
 
 namespace troupe::internal {
 namespace {
@@ -68,14 +68,18 @@ void finish(process_slot& slot) {
   const std::uint32_t next = self.generation() + 1;
   slot.generation.store(next, std::memory_order_release);
   message_node* const unread = slot.mail.close(next);
+  if (home.watch != nullptr) {
+    for (const message_node* n = unread; n != nullptr; n = n->next) home.watch->dropped(*n);
+    home.watch->ended(self, reason);
+  }
   tell_others(home, self, ties, reason);
   bounce_all(home, self, std::exchange(slot.first, nullptr), reason);
   bounce_all(home, self, unread, reason);
   answer_abandoned(slot, reason);  // requests inside of messages that nobody took
   // Dies last: a thread that waits for this process finds nothing of it.
   const std::unique_ptr<relations> released(std::exchange(slot.ties, nullptr));
-  if (running.on != nullptr)
-    home.table.put(slot, running.on->slots);
+  if (running.at != nullptr)
+    home.table.put(slot, running.at->slots);
   else
     home.table.put_shared(slot);
   count(&tally::processes, -1);  // after the slot: who sees room in the count finds it

@@ -6,7 +6,7 @@ namespace troupe::internal {
 
 void blocking_job::start(completion at_end) {
   done = at_end;
-  running.home->pool.submit(*this);
+  running.home->turns->call(*this);
 }
 
 blocking_pool::~blocking_pool() {

@@ -32,8 +32,8 @@ engine::engine(troupe::system& outer_system, system_options given)
     : outer(outer_system),
       options(completed(std::move(given))),
       table(options.max_processes),
-      turns(std::make_unique<worker_pool>(*this, options.workers)),
-      pool(options.blocking_threads) {}
+      turns(options.simulated == nullptr ? std::make_unique<worker_pool>(*this, options.workers)
+                                         : make_simulated_scheduler(*this)) {}
 
 engine::~engine() = default;
 
@@ -47,6 +47,8 @@ void engine::schedule(process_slot& slot) noexcept {
 void engine::deliver(pid to, message_node* node) noexcept {
   if (!to.local()) return deliver(destination(to), node);
   process_slot* const slot = table.find(to);
+  if (watch != nullptr) [[unlikely]]
+    watch->sent(to, *node);
   if (slot == nullptr) return undelivered(to, node);
   switch (slot->mail.push(node, to.generation())) {
     case push_result::pushed: return;
@@ -64,13 +66,14 @@ void engine::deliver(const destination& to, message_node* node) noexcept {
 }
 
 void engine::undelivered(pid to, message_node* node) noexcept {
+  if (watch != nullptr) watch->dropped(*node);
   if (node->type->kind != message_kind::signal) count(*this, &tally::dropped, 1);
   bounce(*this, to, message(node), exit_reason::noproc);
 }
 
 void count(engine& home, std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept {
-  if (running.on != nullptr && running.home == &home)
-    tally::add(running.on->counts.*which, n);
+  if (running.at != nullptr && running.home == &home)
+    tally::add(running.at->counts.*which, n);
   else
     (home.outside.*which).fetch_add(n, std::memory_order_relaxed);
 }

@@ -3,8 +3,8 @@
 #include <troupe/distribution.hpp>
 #include <troupe/system.hpp>
 
-#include "runtime/blocking_pool.hpp"
 #include "runtime/name_table.hpp"
+#include "runtime/observer.hpp"
 #include "runtime/process_table.hpp"
 #include "runtime/running.hpp"
 #include "runtime/timer_wheel.hpp"
@@ -27,11 +27,17 @@ class scheduler {
   virtual void arm(timer& t) = 0;
   // Once at most: what idle workers wait in from now on.
   virtual void attach(poller& what) = 0;
+  // From outside: until a process has set the word, which it does by a release.
+  virtual void wait(std::uint32_t& word) = 0;
+  // Has the job run where it may block.
+  virtual void call(blocking_job& job) = 0;
   // Stops running processes. All of them have ended.
   virtual void stop() = 0;
   [[nodiscard]] virtual std::size_t workers() const noexcept = 0;
   virtual void add_up(system_counts& into) const = 0;
 };
+
+class blocking_job;
 
 // What the parts of one system share. Reached by any thread; its members look after themselves.
 class engine {
@@ -59,11 +65,11 @@ class engine {
 
   troupe::system& outer;
   system_options options;
+  observer* watch = nullptr;  // for the engine's life
   process_table table;
   name_table names;
   std::shared_ptr<poller> waits_in;  // before `turns`: its workers have stopped before it goes
   std::unique_ptr<scheduler> turns;
-  blocking_pool pool;  // after `turns`: its threads have ended before what they wake goes
   std::atomic<distribution*> remote{nullptr};
   tally outside;  // of threads that are not workers: reached by read-modify-write
   std::atomic<bool> closing{false};
@@ -74,6 +80,8 @@ class engine {
  private:
   void undelivered(pid to, message_node* node) noexcept;
 };
+
+[[nodiscard]] std::unique_ptr<scheduler> make_simulated_scheduler(engine& home);
 
 // The counters of this thread and how to add to them.
 void count(std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept;

@@ -28,9 +28,13 @@ struct tally {
   }
 };
 
-// What this thread is doing. A worker sets `home` and `on` for life and `slot` for each turn.
+struct workplace;
+
+// What this thread is doing. A worker sets `home`, `at` and `on` for life and `slot` for each turn; a
+// simulation, which has no workers, sets all but `on` for each step.
 struct running_state {
   engine* home = nullptr;
+  workplace* at = nullptr;
   worker* on = nullptr;
   process_slot* slot = nullptr;
   int budget = 0;        // messages that the process may still take in this turn

@@ -10,7 +10,8 @@ using namespace std::chrono_literals;
 
 // --- the pool ---------------------------------------------------------------------------------
 
-worker_pool::worker_pool(engine& home, std::size_t workers) : home_(home) {
+worker_pool::worker_pool(engine& home, std::size_t workers)
+    : home_(home), blocking_(home.options.blocking_threads) {
   const steady_time now = home.options.time->now();
   for (std::size_t i = 0; i < workers; ++i)
     workers_.push_back(std::make_unique<worker>(*this, i, now));
@@ -117,20 +118,22 @@ void worker_pool::attach(poller& what) {
   for (auto& w : workers_) wake_up(*w);  // one of them goes to sleep in it
 }
 
+void worker_pool::wait(std::uint32_t& word) {
+  // Acquire pairs with the release of the notice: what the process wrote is seen.
+  const std::atomic_ref shared(word);
+  while (shared.load(std::memory_order_acquire) == 0) platform::futex_wait(&word, 0, infinity);
+}
+
+void worker_pool::call(blocking_job& job) { blocking_.submit(job); }
+
 void worker_pool::add_up(system_counts& into) const {
-  for (const auto& w : workers_) {
-    into.processes += w->counts.processes.load(std::memory_order_relaxed);
-    into.timers += w->counts.timers.load(std::memory_order_relaxed);
-    into.links += w->counts.links.load(std::memory_order_relaxed);
-    into.monitors += w->counts.monitors.load(std::memory_order_relaxed);
-    into.messages_dropped += w->counts.dropped.load(std::memory_order_relaxed);
-  }
+  for (const auto& w : workers_) w->add_to(into);
 }
 
 // --- one worker -------------------------------------------------------------------------------
 
 worker::worker(worker_pool& pool, std::size_t index, steady_time now)
-    : wheel(now), pool_(pool), index_(index), seen_turns_(worker_pool::max_workers) {}
+    : workplace(now), pool_(pool), index_(index), seen_turns_(worker_pool::max_workers) {}
 
 void worker::wake(process_slot& slot) {
   process_slot* const displaced = next_.exchange(&slot, std::memory_order_seq_cst);
@@ -149,7 +152,7 @@ void worker::put_back(process_slot& slot) {
 
 void worker::run() {
   platform::name_this_thread("troupe-worker");
-  running = {&pool_.home_, this, nullptr, 0};
+  running = {.home = &pool_.home_, .at = this, .on = this};
   while (!pool_.stopping_.load(std::memory_order_relaxed)) {
     if (process_slot* slot = pick())
       turn(*slot);

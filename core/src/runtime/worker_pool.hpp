@@ -1,8 +1,10 @@
 #pragma once
 
 #include "platform/threads.hpp"
+#include "runtime/blocking_pool.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/run_queue.hpp"
+#include "runtime/workplace.hpp"
 
 #include <bit>
 #include <memory>
@@ -13,7 +15,7 @@ namespace troupe::internal {
 class worker_pool;
 
 // One thread that runs processes, and all that belongs to it.
-class worker {
+class worker : public workplace {
  public:
   worker(worker_pool& pool, std::size_t index, steady_time now);
 
@@ -24,10 +26,6 @@ class worker {
   void put_back(process_slot& slot);
 
   void run();
-
-  timer_wheel wheel;
-  slot_cache slots;
-  tally counts;
 
  private:
   friend class worker_pool;
@@ -83,6 +81,8 @@ class worker_pool final : public scheduler {
   void submit(process_slot& slot) override;
   void arm(timer& t) override;
   void attach(poller& what) override;
+  void wait(std::uint32_t& word) override;
+  void call(blocking_job& job) override;
   void stop() override;
   [[nodiscard]] std::size_t workers() const noexcept override { return workers_.size(); }
   void add_up(system_counts& into) const override;
@@ -114,6 +114,7 @@ class worker_pool final : public scheduler {
   std::atomic<bool> stopping_{false};
   std::atomic<poller*> poller_{nullptr};
   std::atomic<bool> poller_taken_{false};
+  blocking_pool blocking_;  // last: its threads have ended before what they wake goes
 };
 
 }  // namespace troupe::internal
