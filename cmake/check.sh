@@ -10,7 +10,7 @@ bash cmake/check.sh [--deep]
   The build is what users run (-O2) with the assertions left on.
   --deep   before that: formatting, clang-tidy, and the whole suite, with fuzzing, under
            AddressSanitizer + UndefinedBehaviorSanitizer (build/address) and
-           ThreadSanitizer (build/thread)
+           ThreadSanitizer (build/thread); then 2500 seeds of simulated clusters
 CXX chooses the compiler: clang++-19 by default, g++-14 where that is missing.
 HELP
 }
@@ -50,10 +50,12 @@ fi
 build check
 if [[ $deep == yes ]]; then
   say 'clang-tidy'
-  run-clang-tidy-19 -quiet -p build/check '/(core|net)/src/|/examples/[^/]*/[^/]*\.cpp$'
+  run-clang-tidy-19 -quiet -p build/check '/(core|net|caf)/src/|/examples/[^/]*/[^/]*\.cpp$'
   for sanitizer in address thread; do
     build "$sanitizer"
     run_tests "$sanitizer"
   done
+  say 'simulation: clusters under all faults (TROUPE_SEEDS chooses how many)'
+  TROUPE_SEEDS=${TROUPE_SEEDS:-2500} build/check/tests/sim_tests 'a cluster*'
 fi
 run_tests check

@@ -19,7 +19,7 @@ outside_wait::outside_wait(engine& home) : home_(home) {
         "process: co_await self.call(...) there");
 }
 
-void outside_wait::wait() { home_.turns->wait(done_); }
+void outside_wait::wait(pid process) { home_.turns->wait(done_, process); }
 
 outside_wait::notice::~notice() {
   // The wait may be destroyed right after the store; the wake-up only names its address.

@@ -279,7 +279,7 @@ TEST_CASE("what a dying process had received and not handled is lost with it") {
   });
 }
 
-TEST_CASE("a process that is ended in a blocking call ends when that has returned") {
+TEST_CASE("a process that is ended in a blocking call ends when that has returned", "[threads]") {
   checked_system sys;
   sys->run([&](context self) -> task<> {
     std::atomic<bool> there{false}, go{false}, went_on{false};

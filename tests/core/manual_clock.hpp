@@ -3,11 +3,15 @@
 
 #include <troupe/troupe.hpp>
 
+#include "support/surroundings.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <memory>
 
 namespace troupe_test {
+
+#ifndef TROUPE_SIMULATED
 
 class manual_clock final : public troupe::clock {
  public:
@@ -26,13 +30,35 @@ class manual_clock final : public troupe::clock {
   std::atomic<std::int64_t> now_{0};
 };
 
-// Timers are rounded up to ticks of a wheel: how late one may be by that alone.
-inline constexpr std::chrono::nanoseconds timer_tick{1 << 17};
-
-// On a system of one worker: all that can happen without further time or messages has happened,
-// timers that are due included. A worker looks at its timers every 64 turns.
+// On a system of one worker: all that can happen without further time or messages happens, timers
+// that are due included. A worker looks at its timers every 64 turns.
 inline troupe::task<> settle(troupe::context self) {
   for (int i = 0; i < 300; ++i) co_await self.yield();
 }
+
+#else
+
+// The simulation's clock, which stands still while anything can run.
+class manual_clock final : public troupe::clock {
+ public:
+  troupe::steady_time now() const noexcept override { return in_->now(); }
+  std::chrono::system_clock::time_point wall() const noexcept override { return {}; }
+  void advance(std::chrono::nanoseconds by) noexcept { in_->spend(by); }
+
+ private:
+  const std::shared_ptr<test_simulation> in_ = test_simulation::current(0ns);
+};
+
+inline troupe::task<> settle(troupe::context self) {
+  co_await self.blocking([in = test_simulation::current()] {
+    while (in->step(in->now())) {
+    }
+  });
+}
+
+#endif
+
+// Timers are rounded up to ticks of a wheel: how late one may be by that alone.
+inline constexpr std::chrono::nanoseconds timer_tick{1 << 17};
 
 }  // namespace troupe_test

@@ -55,7 +55,8 @@ TEST_CASE("an operation that completes at once lets the process go on") {
   });
 }
 
-TEST_CASE("an operation is completed by another thread, whose writes the process then sees") {
+TEST_CASE("an operation is completed by another thread, whose writes the process then sees",
+          "[threads]") {
   struct on_a_thread final : troupe::operation {
     void start(completion done) override {
       thread = std::thread([this, done] {
@@ -150,7 +151,8 @@ TEST_CASE("a process ends with the reason it was sent while an operation was und
   CHECK(!resumed);
 }
 
-TEST_CASE("a completion that meets a kill leaves nothing behind, whichever comes first") {
+TEST_CASE("a completion that meets a kill leaves nothing behind, whichever comes first",
+          "[threads]") {
   std::atomic<int> living{0};
   std::atomic<bool> resumed{false};
   checked_system sys({.workers = 3});

@@ -292,7 +292,7 @@ TEST_CASE("a link or monitor from outside a process is refused") {
   CHECK_THROWS_AS(sys->spawn_with({.monitor = true}, idler), std::invalid_argument);
 }
 
-TEST_CASE("100,000 processes live at once and each answers") {
+TEST_CASE("100,000 processes live at once and each answers", "[threads]") {
   checked_system sys;
   const long long sum = sys->run([](context self) -> task<long long> {
     std::vector<pid> all;

@@ -21,6 +21,21 @@ struct silent {};
 
 }  // namespace
 
+TEST_CASE("receive of a message takes the first one whatever its type") {
+  checked_system sys;
+  sys->run([](context self) -> task<> {
+    self.send(self, 7);
+    self.send(self, std::string("next"));
+    const troupe::message first = co_await self.receive<troupe::message>();
+    REQUIRE(first.get_if<int>() != nullptr);
+    CHECK(*first.get_if<int>() == 7);
+    const auto second = co_await self.receive_within<troupe::message>(0ms);
+    REQUIRE(second);
+    CHECK(second->get_if<std::string>() != nullptr);
+    CHECK(!co_await self.receive_within<troupe::message>(0ms));
+  });
+}
+
 TEST_CASE("receive runs the handler of the message's type and gives what it returns") {
   checked_system sys;
   const int result = sys->run([](context self) -> task<int> {

@@ -7,7 +7,6 @@
 #include "runtime/name_table.hpp"
 #include "runtime/process_table.hpp"
 #include "runtime/run_queue.hpp"
-#include "runtime/sync.hpp"
 #include "runtime/worker_pool.hpp"
 
 #include <barrier>
@@ -24,11 +23,11 @@ using troupe::internal::message_node;
 using troupe::internal::name_table;
 using troupe::internal::process_slot;
 using troupe::internal::process_table;
+using troupe::internal::push_list;
 using troupe::internal::push_result;
 using troupe::internal::run_queue;
 using troupe::internal::slot_cache;
 using troupe::internal::std_sync;
-using troupe::internal::submit_queue;
 
 namespace {
 
@@ -209,10 +208,10 @@ TEST_CASE("a run queue gives its items in the order in which they came, across g
   CHECK(in_order);
 }
 
-TEST_CASE("each item of a submit queue is taken exactly once and in the order of each submitter") {
+TEST_CASE("each item of a push list is taken exactly once and in the order of each submitter") {
   constexpr int submitters = 3, takers = 2, each = 60'000;
   std::vector<item> items(submitters * each);
-  submit_queue<std_sync, item> queue;
+  push_list<std_sync, item, &item::run_link> queue;
   std::atomic<int> taken{0}, wrong{0};
   in_parallel(submitters + takers, [&](int who) {
     if (who < submitters) {

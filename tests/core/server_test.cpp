@@ -540,7 +540,8 @@ TEST_CASE("a server with a flood of messages lets others run") {
   });
 }
 
-TEST_CASE("threads outside call one server at the same time and each has its own answer") {
+TEST_CASE("threads outside call one server at the same time and each has its own answer",
+          "[threads]") {
   class adder : public troupe::server {
    public:
     struct sum {

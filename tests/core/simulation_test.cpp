@@ -3,6 +3,7 @@
 #include "support.hpp"
 
 #include <map>
+#include <random>
 
 using namespace troupe_test;
 using troupe::context;
@@ -88,6 +89,30 @@ TEST_CASE("functions that wait on a thread drive the simulation") {
   CHECK(sum == 7);
 }
 
+TEST_CASE("a blocking call may wait for the system whose process makes it") {
+  simulation sim;
+  troupe::system sys(sim.add_host("one").options());
+  const pid other = sys.spawn(idler);
+  sys.run([&](context self) -> task<> {
+    co_await self.blocking([&] { sys.call(other, are_you_there{}); });
+    CHECK_THROWS_WITH(sys.call(other, are_you_there{}),
+                      matchers::ContainsSubstring("must not be used inside"));
+  });
+}
+
+TEST_CASE("what runs may take its time and then what fell due meanwhile is late") {
+  simulation sim;
+  troupe::system sys(sim.add_host("one").options());
+  sys.run([&](context self) -> task<> {
+    const auto start = self.now();
+    self.send_after(1s, self, note{1, 2});
+    sim.spend(1min);
+    CHECK(self.now() - start == 1min);
+    (void)co_await self.receive<note>();
+    CHECK(self.now() - start < 1min + 1ms);
+  });
+}
+
 TEST_CASE("waiting for what never happens is an error and not a hang") {
   simulation sim;
   auto& host = sim.add_host("one");
@@ -168,4 +193,26 @@ TEST_CASE("the history names processes and messages and the trace is for Perfett
                                 matchers::ContainsSubstring("note") &&
                                 matchers::ContainsSubstring("are_you_there"));
   CHECK_THAT(sim.trace_json(), matchers::StartsWith("{\"traceEvents\":["));
+}
+
+TEST_CASE("a simulated process that asks the real world for time or chance or sleep ends the run") {
+  const auto calls = std::map<std::string, void (*)()>{
+      {"clock_gettime", [] { (void)std::chrono::steady_clock::now(); }},
+      {"nanosleep", [] { std::this_thread::sleep_for(1h); }},
+      {"std::random_device", [] { (void)std::random_device{}(); }},
+      {"rand", [] { (void)std::rand(); }},
+  };
+  for (const auto& [name, call] : calls) {
+    simulation sim;
+    troupe::system sys(sim.add_host("one").options());
+    sys.spawn([what = call](context) -> process {
+      what();
+      co_return;
+    });
+    CHECK_THROWS_WITH(sim.run_for(1s), matchers::ContainsSubstring("calls ") &&
+                                           matchers::ContainsSubstring(name) &&
+                                           matchers::ContainsSubstring("self.now()"));
+    sim.stop_checking();
+  }
+  (void)std::chrono::steady_clock::now();  // elsewhere they are free
 }

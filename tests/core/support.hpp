@@ -6,6 +6,7 @@
 
 #include "runtime/engine.hpp"
 #include "support/catch.hpp"
+#include "support/surroundings.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -46,7 +47,8 @@ class recorded_log final : public troupe::log_sink {
 class checked_system {
  public:
   explicit checked_system(troupe::system_options options = {})
-      : log(std::make_shared<recorded_log>()), system_(with_log(std::move(options), log)) {}
+      : log(std::make_shared<recorded_log>()),
+        system_(lodging_.options(with_log(std::move(options), log))) {}
   ~checked_system() {
     system_.home().table.each(
         [this](troupe::pid p) { system_.exit(p, troupe::exit_reason::kill); });
@@ -60,13 +62,12 @@ class checked_system {
 
   // Waits until that much is left, whatever was dropped, and checks that it comes to that.
   void await_counts(troupe::system_counts wanted) {
-    const auto limit = std::chrono::steady_clock::now() + 20s;
     troupe::system_counts now;
-    do {
-      std::this_thread::yield();
+    (void)comes_true([&] {
       now = system_.counts();
       wanted.messages_dropped = now.messages_dropped;
-    } while (now != wanted && std::chrono::steady_clock::now() < limit);
+      return now == wanted;
+    });
     CHECK(now.processes == wanted.processes);
     CHECK(now.timers == wanted.timers);
     CHECK(now.links == wanted.links);
@@ -82,6 +83,7 @@ class checked_system {
     if (options.log == nullptr) options.log = to;
     return options;
   }
+  lodging lodging_;
   troupe::system system_;
 };
 

@@ -384,7 +384,7 @@ TEST_CASE("processes that die with armed timers on many workers leave none") {
   sys.await_counts({});
 }
 
-TEST_CASE("a worker whose processes have long turns fires timers between them") {
+TEST_CASE("a worker whose processes have long turns fires timers between them", "[threads]") {
   const auto clock = std::make_shared<manual_clock>();
   checked_system sys({.workers = 1, .time = clock});
   sys->run([&](context self) -> task<> {

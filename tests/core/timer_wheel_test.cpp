@@ -194,9 +194,9 @@ TEST_CASE("a wheel that ends lets go of the timers that are armed") {
   {
     timer_wheel wheel(at(0));
     wheel.arm(*t);
-    CHECK(t->holders == 2);
+    CHECK(t->holders() == 2);
   }
-  CHECK(t->holders == 1);
+  CHECK(t->holders() == 1);
   troupe::internal::let_go(t);
 }
 
@@ -205,32 +205,31 @@ TEST_CASE("of a timer that others transfer and cancel, the wheel keeps nothing")
   firings fired;
   const auto advance = [&](std::int64_t now) { wheel.advance(at(now), note_firing, &fired); };
   const auto cancel = [&](timer* t) {
-    t->state = troupe::internal::timer_state::cancelled;
-    ++t->holders;
-    if (!wheel.transfer(*t)) troupe::internal::let_go(t);
+    CHECK(t->claim(troupe::internal::timer_state::cancelled));
+    wheel.transfers.recall(*t);
   };
   SECTION("armed, then cancelled before the owner looks") {
     timer* const t = make_timer(at(5), 1);
-    CHECK(wheel.transfer(*t));
+    wheel.transfers.put(*t);
     cancel(t);
     CHECK(wheel.next_deadline() <= at(0));  // the owner must not sleep on it
     advance(tick);
-    CHECK(t->holders == 1);
+    CHECK(t->holders() == 1);
     troupe::internal::let_go(t);
   }
   SECTION("armed, taken in, then cancelled") {
     timer* const t = make_timer(at(5), 1);
-    CHECK(wheel.transfer(*t));
+    wheel.transfers.put(*t);
     advance(0);
     CHECK(wheel.armed() == 1);
     cancel(t);
     advance(0);
     CHECK(wheel.armed() == 0);
-    CHECK(t->holders == 1);
+    CHECK(t->holders() == 1);
     troupe::internal::let_go(t);
     advance(10 * tick);
   }
   CHECK(fired.empty());
   CHECK(wheel.armed() == 0);
-  CHECK(!wheel.has_transfers());
+  CHECK(wheel.transfers.empty());
 }

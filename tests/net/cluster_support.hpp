@@ -8,9 +8,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "support/catch.hpp"
+#include "support/surroundings.hpp"
+
+#ifdef TROUPE_SIMULATED
+#include "simulation/network.hpp"
+#endif
 
 namespace troupe_test {
 
@@ -32,12 +36,7 @@ class kept_log final : public troupe::log_sink {
   }
   // Waits until a line with that text was logged.
   [[nodiscard]] bool has(std::string_view wanted) const {
-    const auto limit = std::chrono::steady_clock::now() + 20s;
-    while (text().find(wanted) == std::string::npos) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      std::this_thread::yield();
-    }
-    return true;
+    return comes_true([&] { return text().find(wanted) != std::string::npos; });
   }
 
  private:
@@ -45,37 +44,75 @@ class kept_log final : public troupe::log_sink {
   std::string text_;
 };
 
+#ifndef TROUPE_SIMULATED
+
+// Where one node lives: what carries its bytes.
+class node_lodging : public lodging {
+ public:
+  explicit node_lodging(const std::shared_ptr<kept_log>&) {}
+  troupe::net::transport* carrier() noexcept { return nullptr; }
+};
+
+#else
+
+class node_lodging : public lodging {
+ public:
+  explicit node_lodging(std::shared_ptr<kept_log> log)
+      : network_(current_network()), transport_(*network_, where, next_machine(), std::move(log)) {}
+  troupe::net::transport* carrier() noexcept { return &transport_; }
+
+ private:
+  static std::shared_ptr<troupe::sim::internal::network> current_network() {
+    static std::weak_ptr<troupe::sim::internal::network> shared;
+    auto it = shared.lock();
+    if (!it)
+      shared = it = std::make_shared<troupe::sim::internal::network>(
+          *test_simulation::current(), troupe::sim::network_options{});
+    return it;
+  }
+  static std::size_t next_machine() {
+    static std::size_t last = 0;
+    return ++last;
+  }
+  const std::shared_ptr<troupe::sim::internal::network> network_;
+  troupe::sim::internal::host_transport transport_;
+};
+
+#endif
+
 // One node with its system. When the node is gone no link, monitor or timer may be left; processes
 // that the test leaves alive die with the system.
 struct test_node {
   explicit test_node(troupe::net::node_options options = {}, const std::string& app = "test")
       : log(std::make_shared<kept_log>()),
-        system({.workers = 2, .log = log}),
-        node(std::make_unique<troupe::net::node>(system, with_defaults(std::move(options), app))) {}
+        lives(log),
+        system(lives.options({.workers = 2, .log = log})) {
+    if (options.name.empty()) options.name = app + "@127.0.0.1:0";
+    if (options.cookie.empty()) options.cookie = test_cookie;
+    options.carrier = lives.carrier();
+    node = std::make_unique<troupe::net::node>(system, std::move(options));
+  }
 
   ~test_node() {
     node.reset();
-    if (!leaves_peers) CHECK(comes_to([](const troupe::system_counts& now) { return idle(now); }));
+    if (!leaves_peers) CHECK(comes_true([this] { return idle(system.counts()); }));
   }
   test_node(const test_node&) = delete;
   test_node& operator=(const test_node&) = delete;
 
-  static troupe::net::node_options with_defaults(troupe::net::node_options options,
-                                                 const std::string& app) {
-    if (options.name.empty()) options.name = app + "@127.0.0.1:0";
-    if (options.cookie.empty()) options.cookie = test_cookie;
-    return options;
-  }
   [[nodiscard]] const std::string& name() const { return node->name(); }
 
   // Waits until links, monitors and timers of this system are gone, and of its processes all but
   // those that the test leaves alive.
   [[nodiscard]] bool comes_to_rest(std::int64_t alive = 0) {
-    return comes_to(
-        [alive](const troupe::system_counts& now) { return idle(now) && now.processes == alive; });
+    return comes_true([this, alive] {
+      const troupe::system_counts now = system.counts();
+      return idle(now) && now.processes == alive;
+    });
   }
 
   std::shared_ptr<kept_log> log;
+  node_lodging lives;
   troupe::system system;
   std::unique_ptr<troupe::net::node> node;
   bool leaves_peers = false;  // to the end of the system, and with them their links
@@ -83,15 +120,6 @@ struct test_node {
  private:
   static bool idle(const troupe::system_counts& now) {
     return now.links == 0 && now.monitors == 0 && now.timers == 0;
-  }
-  template <class Wanted>
-  bool comes_to(Wanted wanted) {
-    const auto limit = std::chrono::steady_clock::now() + 20s;
-    while (!wanted(system.counts())) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 };
 

@@ -183,32 +183,30 @@ TEST_CASE("what is not offered cannot be started, and the error says so") {
 
 TEST_CASE("nodeup and nodedown come once for each connection, nodedown after all noconnections") {
   test_node a{{}, "a"};
+  auto b = std::make_unique<test_node>(troupe::net::node_options{}, "b");
+  const std::string b_name = b->name();
+  b->system.spawn_with({.name = "echo"}, echo);
   a.system.run([&](context self) -> task<> {
     a.node->monitor_nodes(self);
-    {
-      auto b = std::make_unique<test_node>(troupe::net::node_options{}, "b");
-      const std::string b_name = b->name();
-      b->system.spawn_with({.name = "echo"}, echo);
-      co_await a.node->connect(self, b_name);
-      const auto up = co_await self.receive<troupe::net::nodeup>();
-      CHECK(up.node == b_name);
-      CHECK(up.incarnation == b->node->incarnation());
-      const pid there = co_await pid_of(self, "echo", b_name);
-      const auto ref = self.monitor(there);
-      CHECK(co_await self.call(there, ask{1}) == 2);
-      co_await self.blocking([&] { b = nullptr; });
-      // In this order: whatever comes first must be the monitor.
-      const bool down_first = co_await self.receive(
-          [&](troupe::down d) {
-            CHECK(d.ref == ref);
-            return true;
-          },
-          [](troupe::net::nodedown) { return false; });
-      CHECK(down_first);
-      const auto down = co_await self.receive<troupe::net::nodedown>();
-      CHECK(down.node == b_name);
-      CHECK(down.incarnation == up.incarnation);
-    }
+    co_await a.node->connect(self, b_name);
+    const auto up = co_await self.receive<troupe::net::nodeup>();
+    CHECK(up.node == b_name);
+    CHECK(up.incarnation == b->node->incarnation());
+    const pid there = co_await pid_of(self, "echo", b_name);
+    const auto ref = self.monitor(there);
+    CHECK(co_await self.call(there, ask{1}) == 2);
+    co_await self.blocking([&] { b = nullptr; });
+    // In this order: whatever comes first must be the monitor.
+    const bool down_first = co_await self.receive(
+        [&](troupe::down d) {
+          CHECK(d.ref == ref);
+          return true;
+        },
+        [](troupe::net::nodedown) { return false; });
+    CHECK(down_first);
+    const auto down = co_await self.receive<troupe::net::nodedown>();
+    CHECK(down.node == b_name);
+    CHECK(down.incarnation == up.incarnation);
     CHECK(a.node->nodes().empty());
   });
 }
@@ -240,6 +238,7 @@ TEST_CASE("a node that restarts under its name is another incarnation: its old p
   const pid old = a.system.run(
       [&](context self) -> task<pid> { co_return co_await pid_of(self, "echo", b_name); });
   b = nullptr;
+  REQUIRE(comes_true([&] { return a.node->nodes().empty(); }));
   b = std::make_unique<test_node>(troupe::net::node_options{.name = b_name}, "b");
   b->system.spawn_with({.name = "echo"}, echo);
   a.system.run([&](context self) -> task<> {

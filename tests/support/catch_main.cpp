@@ -3,6 +3,7 @@
 #define CATCH_CONFIG_RUNNER
 #include "support/catch.hpp"
 #include "support/instead_of_tests.hpp"
+#include "support/repeated_runs.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -41,6 +42,29 @@ class descriptor_audit final : public listener_base {
   std::ptrdiff_t before_ = 0;
 };
 
+using troupe_test::test_run;
+
+int run_repeatedly(Catch::Session& session) {
+  const auto& asked = session.config();
+  bool once = asked.listTests() || asked.listTags() || asked.listReporters();
+#if CATCH_VERSION_MAJOR == 2
+  once = once || asked.listTestNamesOnly();
+#endif
+  const char* const only = std::getenv("TROUPE_SEED");
+  std::uint64_t last = once ? 1 : troupe_test::test_runs;
+  if (last > 1 && only != nullptr) test_run = last = std::strtoull(only, nullptr, 10);
+  for (; test_run <= last; ++test_run) {
+    const int failed = session.run();
+    if (once) return failed;  // how many there are, in version 2
+    if (failed == 0) continue;
+    if (troupe_test::test_runs > 1)
+      std::fprintf(stderr, "the seed was %ju: run it again with TROUPE_SEED=%ju\n", test_run,
+                   test_run);
+    return failed;
+  }
+  return 0;
+}
+
 }  // namespace
 
 CATCH_REGISTER_LISTENER(descriptor_audit)
@@ -54,5 +78,5 @@ int main(int argc, char** argv) {
   // As version 3 does: a name that matches no test is a failure, not a success of zero tests.
   session.configData().warnings = Catch::WarnAbout::NoTests;
 #endif
-  return session.run();
+  return run_repeatedly(session);
 }

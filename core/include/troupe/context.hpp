@@ -63,7 +63,7 @@ class context {
   [[nodiscard]] auto receive(Handlers&&... handlers) const {
     return internal::make_receive<std::decay_t<Handlers>...>(std::forward<Handlers>(handlers)...);
   }
-  /// Takes the first T: `auto m = co_await self.receive<add>()`.
+  /// Takes the first T: `auto m = co_await self.receive<add>()`. The first of all with T = message.
   template <class T>
   [[nodiscard]] auto receive() const {
     return internal::receive_one<T, internal::any_value, false>({}, infinity);

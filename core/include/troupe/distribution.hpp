@@ -46,5 +46,9 @@ void bounce(engine& home, const destination& to, message what, const exit_reason
 void address_request(engine& home, message& request, pid reply_to, std::uint64_t ref,
                      std::chrono::nanoseconds timeout);
 
+/// Something rare has happened. Nobody cares but a simulation, which counts in how many runs it
+/// did: a run in which nothing rare happens shows little.
+void reached(engine& home, std::string_view what);
+
 }  // namespace internal
 }  // namespace troupe

@@ -14,7 +14,8 @@ class outside_wait {
   explicit outside_wait(engine& home);  // throws std::logic_error inside a process
   outside_wait(const outside_wait&) = delete;
   outside_wait& operator=(const outside_wait&) = delete;
-  void wait();
+  // `process` is the one that the thread waits for, if it is one.
+  void wait(pid process = {});
 
   // Sets the flag when it dies. The outside thread may destroy the wait the moment that is seen.
   class notice {

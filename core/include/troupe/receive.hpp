@@ -198,14 +198,20 @@ struct any_value {
   }
 };
 
-// receive<T>(): one type, perhaps with a predicate and a limit.
+// receive<T>(): one type, or with T = message any, perhaps with a predicate and a limit.
 template <class T, class Predicate, bool Timed>
 class [[nodiscard]] receive_one : public receive_wait {
  public:
   receive_one(Predicate predicate, std::chrono::nanoseconds limit)
       : predicate_(std::move(predicate)), limit_(limit) {
-    check_sendable<T>();
-    mention<T>();
+    if constexpr (any) {
+      static_assert(std::same_as<Predicate, any_value>,
+                    "receive<message>() takes the first message whatever it is: a predicate needs "
+                    "a type to look at");
+    } else {
+      check_sendable<T>();
+      mention<T>();
+    }
     clauses = types;
     if constexpr (!std::same_as<Predicate, any_value>)
       accepts = [](receive_wait& self, message_node& candidate) noexcept {
@@ -226,7 +232,14 @@ class [[nodiscard]] receive_one : public receive_wait {
   }
 
  private:
-  static constexpr std::array<const message_type*, 1> types = {&message_type_of<T>};
+  static constexpr bool any = std::same_as<T, message>;
+  static constexpr const message_type* type() noexcept {
+    if constexpr (any)
+      return nullptr;
+    else
+      return &message_type_of<T>;
+  }
+  static constexpr std::array<const message_type*, 1> types = {type()};
   // Runs outside the coroutine, which is told by await_resume. The message stays where it is.
   bool holds_for(const T& candidate) noexcept {
     try {
@@ -239,7 +252,10 @@ class [[nodiscard]] receive_one : public receive_wait {
   }
   T take() {
     message taken(std::exchange(match, nullptr));
-    return std::move(*taken.get_if<T>());
+    if constexpr (any)
+      return taken;
+    else
+      return std::move(*taken.get_if<T>());
   }
   [[no_unique_address]] Predicate predicate_;
   std::chrono::nanoseconds limit_;

@@ -117,10 +117,12 @@ class system {
     internal::outside_wait ended(home());
     internal::launch_options options;
     options.wakes = &ended;
-    internal::launch(
-        home(), options, "troupe::system::run",
-        [&state, &function](context self) -> process { co_await state.keep(function(self)); });
-    ended.wait();
+    const pid started = internal::launch(home(), options, "troupe::system::run",
+                                         [&state, &function](context self) -> process {
+                                           co_await state.keep(function(self));
+                                         })
+                            .id;
+    ended.wait(started);
     return state.take();
   }
 

@@ -1,5 +1,7 @@
 #include "platform/threads.hpp"
 
+#include <troupe/sync.hpp>
+
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -31,3 +33,16 @@ void futex_wake_one(const void* word) noexcept {
 }
 
 }  // namespace troupe::platform
+
+namespace troupe::internal {
+
+void std_sync::sleep(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                     std::chrono::nanoseconds limit) noexcept {
+  platform::futex_wait(&word, expected, limit);
+}
+
+void std_sync::wake_one(const std::atomic<std::uint32_t>& word) noexcept {
+  platform::futex_wake_one(&word);
+}
+
+}  // namespace troupe::internal

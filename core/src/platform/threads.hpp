@@ -1,7 +1,6 @@
 #pragma once
 // Threads, locks and sleeping until woken: the only place that names them.
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -25,26 +24,5 @@ void futex_wait(const void* word, std::uint32_t expected, std::chrono::nanosecon
 void futex_wake_one(const void* word) noexcept;
 
 inline void yield_thread() noexcept { std::this_thread::yield(); }
-
-// One thread sleeps here until another unparks it. An unpark that comes first is not lost.
-class parker {
- public:
-  // Takes the token if there is one. Both exchanges are acquire and release: whichever comes second
-  // sees all that the other thread did before the first.
-  bool consume() noexcept { return word_.exchange(empty, std::memory_order_acq_rel) == token; }
-  void park(std::chrono::nanoseconds limit) noexcept {
-    if (consume()) return;
-    futex_wait(&word_, empty, limit);
-    consume();
-  }
-  void unpark() noexcept {
-    if (word_.exchange(token, std::memory_order_acq_rel) == empty) futex_wake_one(&word_);
-  }
-
- private:
-  static constexpr std::uint32_t empty = 0;
-  static constexpr std::uint32_t token = 1;
-  std::atomic<std::uint32_t> word_{empty};
-};
 
 }  // namespace troupe::platform

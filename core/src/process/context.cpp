@@ -154,8 +154,7 @@ timer_ref context::arm_send(std::chrono::nanoseconds delay, const destination& t
   relations& ties = ties_of(slot);
   if (ties.timers.size() >= ties.timers_to_sweep) {  // let go of those that have fired
     std::erase_if(ties.timers, [](const auto& entry) {
-      if (entry.second->state.load(std::memory_order_acquire) == internal::timer_state::armed)
-        return false;
+      if (entry.second->armed()) return false;
       internal::let_go(entry.second);
       return true;
     });

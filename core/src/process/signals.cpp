@@ -22,7 +22,8 @@ void take_exit(process_slot& slot, exit_sent& sent) {
   if (sent.linked) {
     relations& ties = ties_of(slot);
     const auto link = ties.links.find(sent.from);
-    if (link == ties.links.end() || !link->second.active) return;  // unlinked meanwhile
+    if (link == ties.links.end() || !link->second.active)  // unlinked meanwhile
+      return reached(*running.home, "an exit came through a link that was taken back");
     remove_link(ties, link);
   } else if (sent.reason == exit_reason::kill) {
     return end_with(slot, exit_reason::killed);
@@ -42,7 +43,11 @@ bool comes_too_late(const process_slot& slot, const message_node& node) noexcept
 
 void take_link(process_slot& slot, const link_sent& sent) {
   // A link that crosses our unlink finds it inactive and must not bring it back.
-  if (ties_of(slot).links.try_emplace(sent.from).second) count(&tally::links, 1);
+  const auto [at, fresh] = ties_of(slot).links.try_emplace(sent.from);
+  if (fresh)
+    count(&tally::links, 1);
+  else if (!at->second.active)
+    reached(*running.home, "a link crossed an unlink");
 }
 
 void take_unlink(process_slot& slot, const unlink_sent& sent) {
@@ -57,10 +62,13 @@ void take_unlink_ack(process_slot& slot, const unlink_ack_sent& sent) {
   const auto link = ties.links.find(sent.from);
   if (link != ties.links.end() && !link->second.active && link->second.unlink_id == sent.id)
     remove_link(ties, link);
+  else
+    reached(*running.home, "an unlink was acknowledged when the link was set again");
 }
 
 void take_down(process_slot& slot, down_sent& sent) {
-  if (ties_of(slot).monitors.erase(sent.what.ref) == 0) return;  // demonitored meanwhile
+  if (ties_of(slot).monitors.erase(sent.what.ref) == 0)  // demonitored meanwhile
+    return reached(*running.home, "a down came for a monitor that was taken back");
   count(&tally::monitors, -1);
   enqueue(slot, make_node<down>(std::move(sent.what)));
 }
@@ -103,6 +111,7 @@ void take_reply(process_slot& slot, message_node* node) {
       return;
     }
   }
+  reached(*running.home, "a reply came too late");
   release(node);
 }
 
@@ -126,6 +135,7 @@ bool is_stale(message_node& node) {
   if (node.type->kind != message_kind::request) return false;
   auto& header = *static_cast<request_header*>(node.payload());
   if (header.deadline == steady_time::max() || header.deadline > time_of_turn()) return false;
+  reached(*running.home, "a request was skipped because its caller had given up");
   // Nobody here waits any more; a node that asked for one of its processes keeps a note until it
   // has an answer.
   if (!header.reply_to.local())

@@ -44,15 +44,12 @@ newborn::newborn(engine& home)
   slot_->leaf = nullptr;
   slot_->first = nullptr;
   slot_->last = &slot_->first;
-  // From here on it has a pid. Its mailbox opens when its body is there.
-  slot_->generation.store(slot_->generation.load(std::memory_order_relaxed) + 1,
-                          std::memory_order_release);
+  slot_->next();  // from here on it has a pid; its mailbox opens when its body is there
 }
 
 newborn::~newborn() {
   if (slot_ == nullptr) return;
-  slot_->generation.store(slot_->generation.load(std::memory_order_relaxed) + 1,
-                          std::memory_order_release);
+  slot_->next();
   if (on_worker_of(home_))
     home_.table.put(*slot_, running.at->slots);
   else
@@ -97,7 +94,9 @@ monitored newborn::start(body& what, const launch_options& options) {
   }
   if (options.wakes != nullptr) ties_of(slot).waited_for.emplace(*options.wakes);
   slot.what = &what;
-  if (home_.watch != nullptr) home_.watch->spawned(self, what.parent, what.behaviour);
+  if (home_.watch != nullptr)
+    home_.watch->spawned(self, what.parent,
+                         options.name.empty() ? what.behaviour : std::string_view(options.name));
   slot.announces = options.announce;
   count(home_, &tally::processes, 1);
   if (options.name.empty()) slot.mail.open(self.generation());

@@ -25,19 +25,13 @@ timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t t
 }
 
 bool disarm(timer& t) noexcept {
-  timer_state armed = timer_state::armed;
-  if (!t.state.compare_exchange_strong(armed, timer_state::cancelled, std::memory_order_acq_rel))
-    return false;
+  if (!t.claim(timer_state::cancelled)) return false;
   count(&tally::timers, -1);
   if (message_node* node = std::exchange(t.node, nullptr)) release(node);
-  if (running.at != nullptr && t.home == &running.at->wheel) {
+  if (running.at != nullptr && t.home == &running.at->wheel)
     t.home->remove(t);
-    return true;
-  }
-  // Another worker's wheel: it takes the timer out when it comes by. The list has a hold of its
-  // own.
-  t.holders.fetch_add(1, std::memory_order_relaxed);
-  if (!t.home->transfer(t)) let_go(&t);
+  else
+    t.home->transfers.recall(t);
   return true;
 }
 

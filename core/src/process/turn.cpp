@@ -65,9 +65,7 @@ void finish(process_slot& slot) {
   count(&tally::monitors, -static_cast<std::int64_t>(ties.monitors.size()));
   answer_abandoned(slot, reason);
 
-  const std::uint32_t next = self.generation() + 1;
-  slot.generation.store(next, std::memory_order_release);
-  message_node* const unread = slot.mail.close(next);
+  message_node* const unread = slot.end();
   if (home.watch != nullptr) {
     for (const message_node* n = unread; n != nullptr; n = n->next) home.watch->dropped(*n);
     home.watch->ended(self, reason);
@@ -111,9 +109,7 @@ bool take_turn(process_slot& slot) {
 }
 
 void fire(engine& home, timer& due) noexcept {
-  timer_state armed = timer_state::armed;
-  if (!due.state.compare_exchange_strong(armed, timer_state::fired, std::memory_order_acq_rel))
-    return;
+  if (!due.claim(timer_state::fired)) return;
   count(&tally::timers, -1);
   if (due.node != nullptr)
     home.deliver(due.target, std::exchange(due.node, nullptr));

@@ -2,6 +2,8 @@
 
 #include "runtime/worker_pool.hpp"
 
+#include <troupe/sim/simulation.hpp>
+
 #include <stdexcept>
 
 namespace troupe::internal {
@@ -33,7 +35,7 @@ engine::engine(troupe::system& outer_system, system_options given)
       options(completed(std::move(given))),
       table(options.max_processes),
       turns(options.simulated == nullptr ? std::make_unique<worker_pool>(*this, options.workers)
-                                         : make_simulated_scheduler(*this)) {}
+                                         : options.simulated->lodge_(*this)) {}
 
 engine::~engine() = default;
 
@@ -60,6 +62,8 @@ void engine::deliver(pid to, message_node* node) noexcept {
 void engine::deliver(const destination& to, message_node* node) noexcept {
   if (to.named() && to.node().empty()) return deliver(names.find(to.name()), node);
   if (!to.named() && to.id().local()) return deliver(to.id(), node);
+  if (watch != nullptr) [[unlikely]]
+    watch->sent_away(to, *node);
   if (distribution* carrier = remote.load(std::memory_order_acquire))
     return carrier->deliver(to, message(node));
   bounce(*this, to, message(node), exit_reason::noconnection);
@@ -125,6 +129,10 @@ void bounce(engine& home, const destination& to, message what, const exit_reason
   } else if (auto* unlink = what.get_if<unlink_sent>()) {
     home.deliver(unlink->from, make_node<unlink_ack_sent>(target, unlink->id));
   }
+}
+
+void reached(engine& home, std::string_view what) {
+  if (home.watch != nullptr) home.watch->reached(what);
 }
 
 void address_request(engine& home, message& request, pid reply_to, std::uint64_t ref,

@@ -27,8 +27,8 @@ class scheduler {
   virtual void arm(timer& t) = 0;
   // Once at most: what idle workers wait in from now on.
   virtual void attach(poller& what) = 0;
-  // From outside: until a process has set the word, which it does by a release.
-  virtual void wait(std::uint32_t& word) = 0;
+  // From outside: until the word is set, by a release. By that process, if one is given.
+  virtual void wait(std::uint32_t& word, pid process) = 0;
   // Has the job run where it may block.
   virtual void call(blocking_job& job) = 0;
   // Stops running processes. All of them have ended.
@@ -80,8 +80,6 @@ class engine {
  private:
   void undelivered(pid to, message_node* node) noexcept;
 };
-
-[[nodiscard]] std::unique_ptr<scheduler> make_simulated_scheduler(engine& home);
 
 // The counters of this thread and how to add to them.
 void count(std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept;

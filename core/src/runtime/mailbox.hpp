@@ -1,8 +1,8 @@
 #pragma once
 
 #include <troupe/message.hpp>
-
-#include "runtime/sync.hpp"
+#include <troupe/push_list.hpp>
+#include <troupe/sync.hpp>
 
 #include <cassert>
 #include <cstdint>
@@ -27,20 +27,22 @@ enum class push_result : std::uint8_t {
 // all 32 bits just before it pushes (process_table::find), and the table keeps freed slots back
 // before it uses them again, so a push would have to be held up between two instructions for that
 // whole time, and to the exact count, to hit a wrong process.
-template <class Sync>
+template <class Sync, class Node = message_node>
 class mailbox {
  public:
   static constexpr unsigned tag_bits = 19;
 
-  // The process is new: scheduled, without mail. Only the spawner knows the slot.
+  // The process is new: scheduled, without mail. Only the spawner knows the slot. Hands nothing
+  // over: whoever runs the process gets it from a run queue.
   void open(std::uint32_t generation) noexcept {
-    word_.store(tag(generation) | scheduled, std::memory_order_release);
+    word_.store(tag(generation) | scheduled, std::memory_order_relaxed);
   }
 
   // Any thread. The release half publishes the node's contents; it pairs with the acquire of
-  // take_all. The acquire half lets the caller that wakes the process see what it did before. The
-  // acquires of what is merely read pair with close: who is refused sees what was released before.
-  push_result push(message_node* node, std::uint32_t generation) noexcept {
+  // take_all. The acquire half pairs with try_idle: the caller that wakes the process sees what it
+  // did before. The acquires of what is merely read pair with close: who is refused sees what was
+  // released before.
+  push_result push(Node* node, std::uint32_t generation) noexcept {
     std::uint64_t seen = word_.load(std::memory_order_acquire);
     for (;;) {
       if ((seen & tag_mask) != tag(generation)) return push_result::refused;
@@ -53,11 +55,11 @@ class mailbox {
   }
 
   // Owner. All mail, oldest first; null if there is none. The process stays scheduled.
-  message_node* take_all() noexcept {
+  Node* take_all() noexcept {
     const std::uint64_t seen = word_.load(std::memory_order_relaxed);
     if ((seen & address_mask) == 0) return nullptr;
-    return reversed(
-        pointer(word_.exchange((seen & tag_mask) | scheduled, std::memory_order_acq_rel)));
+    return reversed<&Node::next>(
+        pointer(word_.exchange((seen & tag_mask) | scheduled, std::memory_order_acquire)));
   }
 
   // Owner. Goes idle, unless mail has come. After true the process may run on another worker at
@@ -65,13 +67,13 @@ class mailbox {
   bool try_idle() noexcept {
     std::uint64_t seen = word_.load(std::memory_order_relaxed);
     if ((seen & address_mask) != 0) return false;
-    return word_.compare_exchange_strong(seen, seen & tag_mask, std::memory_order_acq_rel,
+    return word_.compare_exchange_strong(seen, seen & tag_mask, std::memory_order_release,
                                          std::memory_order_relaxed);
   }
 
   // Owner, at the end of the process: refuses all further mail and gives what there is.
-  message_node* close(std::uint32_t next_generation) noexcept {
-    return reversed(
+  Node* close(std::uint32_t next_generation) noexcept {
+    return reversed<&Node::next>(
         pointer(word_.exchange(tag(next_generation) | scheduled, std::memory_order_acq_rel)));
   }
 
@@ -84,23 +86,13 @@ class mailbox {
   static std::uint64_t tag(std::uint32_t generation) noexcept {
     return std::uint64_t{generation} << tag_shift;
   }
-  static std::uint64_t address(message_node* node) noexcept {
+  static std::uint64_t address(Node* node) noexcept {
     const std::uint64_t bits = reinterpret_cast<std::uintptr_t>(node) >> 3;
     assert((bits & ~address_mask) == 0 && "user addresses have 48 bits, nodes are aligned to 16");
     return bits;
   }
-  static message_node* pointer(std::uint64_t word) noexcept {
-    return reinterpret_cast<message_node*>((word & address_mask) << 3);
-  }
-  static message_node* reversed(message_node* list) noexcept {
-    message_node* front = nullptr;
-    while (list != nullptr) {
-      message_node* const older = list->next;
-      list->next = front;
-      front = list;
-      list = older;
-    }
-    return front;
+  static Node* pointer(std::uint64_t word) noexcept {
+    return reinterpret_cast<Node*>((word & address_mask) << 3);
   }
 
   typename Sync::template atomic<std::uint64_t> word_{0};

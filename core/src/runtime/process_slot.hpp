@@ -2,7 +2,7 @@
 
 #include <troupe/process.hpp>
 
-#include "runtime/mailbox.hpp"
+#include "runtime/tenancy.hpp"
 
 #include <coroutine>
 
@@ -10,11 +10,9 @@ namespace troupe::internal {
 
 struct relations;
 
-// All that a process needs besides its body: one cache line. Other threads reach `mail` and
-// `generation` only; the rest belongs to the worker that runs the process (or that spawns it).
-struct alignas(64) process_slot {
-  mailbox<std_sync> mail;
-  std::atomic<std::uint32_t> generation{0};  // of the process that lives here; 0 before the first
+// All that a process needs besides its body: one cache line. Other threads reach the tenancy only;
+// the rest belongs to the worker that runs the process (or that spawns it).
+struct alignas(64) process_slot : tenancy<std_sync, message_node> {
   bool traps_exits = false;
   bool announces = false;  // tells its parent when its init is through
   bool ending = false;     // an exit signal took effect: it stops at the next chance

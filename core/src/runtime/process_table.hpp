@@ -47,15 +47,11 @@ class process_table {
   // One slot more, so that a full system can still start the process that ends all others.
   void add_spare();
 
-  // Generations are odd while a process lives in the slot and even between two.
-
-  // The slot that the pid means, or null if its process has ended. Any thread. What is true now may
-  // be false at once: mailbox::push checks again. The acquire pairs with the release at the end of a
-  // process: who finds none sees what that process released before.
+  // The slot that the pid means, or null if its process has ended. Any thread. See tenancy::is.
   [[nodiscard]] process_slot* find(pid p) const noexcept {
     if (p.slot() > capacity_ || (p.generation() & 1) == 0) return nullptr;
     process_slot& slot = slots_[p.slot()];
-    return slot.generation.load(std::memory_order_acquire) == p.generation() ? &slot : nullptr;
+    return slot.is(p.generation()) ? &slot : nullptr;
   }
   [[nodiscard]] pid id_of(const process_slot& slot) const noexcept {
     const auto index = static_cast<std::uint64_t>(&slot - slots_);

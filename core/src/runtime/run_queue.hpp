@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/sync.hpp"
+#include <troupe/sync.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -15,10 +15,14 @@ namespace troupe::internal {
 template <class Sync, class T>
 class run_queue {
  public:
-  run_queue() { add_ring(256); }
+  // `capacity` is a power of two: of the first ring.
+  explicit run_queue(std::size_t capacity = 256) {
+    rings_.push_back(std::make_unique<ring>(capacity));
+    ring_.store(rings_.back().get(), std::memory_order_relaxed);
+  }
 
   // Owner. The sequentially consistent store of the tail pairs with the check that an idle worker
-  // makes after it has announced itself (worker_pool::rest): one of the two sees the other.
+  // makes after it has announced itself (parking::rest): one of the two sees the other.
   void push(T* item) {
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     ring* to = ring_.load(std::memory_order_relaxed);
@@ -28,22 +32,23 @@ class run_queue {
   }
 
   // Any worker. Null if empty. Acquire of the tail pairs with the store in push: the item and what
-  // it points to are seen. The swap of the head gives each item to one taker only.
+  // it points to are seen. The swap of the head gives each item to one taker only; its release
+  // pairs with the acquire in push, so that a cell is written again only once it has been read.
   T* take() noexcept {
-    std::uint64_t head = head_.load(std::memory_order_acquire);
-    while (head < tail_.load(std::memory_order_seq_cst)) {
+    std::uint64_t head = head_.load(std::memory_order_relaxed);
+    while (head < tail_.load(std::memory_order_acquire)) {
       ring* from = ring_.load(std::memory_order_acquire);
       T* item = from->at(head).load(std::memory_order_relaxed);
-      if (head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel,
-                                      std::memory_order_acquire))
+      if (head_.compare_exchange_weak(head, head + 1, std::memory_order_release,
+                                      std::memory_order_relaxed))
         return item;
     }
     return nullptr;
   }
 
-  // Any worker; a guess unless the queue is at rest.
+  // Any worker; a guess unless the queue is at rest, but never too low for what push says above.
   [[nodiscard]] std::size_t size() const noexcept {
-    const std::uint64_t head = head_.load(std::memory_order_acquire);
+    const std::uint64_t head = head_.load(std::memory_order_relaxed);
     const std::uint64_t tail = tail_.load(std::memory_order_seq_cst);
     return tail > head ? static_cast<std::size_t>(tail - head) : 0;
   }
@@ -57,14 +62,9 @@ class run_queue {
     std::unique_ptr<cell[]> cells;
   };
 
-  ring* add_ring(std::size_t capacity) {
-    rings_.push_back(std::make_unique<ring>(capacity));
-    ring_.store(rings_.back().get(), std::memory_order_release);
-    return rings_.back().get();
-  }
   ring* grow(ring& old, std::uint64_t tail) {
     auto larger = std::make_unique<ring>((old.mask + 1) * 2);
-    for (std::uint64_t i = head_.load(std::memory_order_acquire); i < tail; ++i)
+    for (std::uint64_t i = head_.load(std::memory_order_relaxed); i < tail; ++i)
       larger->at(i).store(old.at(i).load(std::memory_order_relaxed), std::memory_order_relaxed);
     rings_.push_back(std::move(larger));
     // Release pairs with the acquire in take: whoever sees the ring sees the items copied into it.
@@ -76,40 +76,6 @@ class run_queue {
   alignas(64) typename Sync::template atomic<std::uint64_t> tail_{0};
   typename Sync::template atomic<ring*> ring_{nullptr};
   std::vector<std::unique_ptr<ring>> rings_;  // owner
-};
-
-// Where threads that are not workers put processes that can run. A list through the items
-// themselves (`T::run_link`); a process is scheduled once at a time, so it is in one list at most.
-template <class Sync, class T>
-class submit_queue {
- public:
-  // Any thread. Sequentially consistent for the same reason as run_queue::push.
-  void push(T* item) noexcept {
-    T* seen = newest_.load(std::memory_order_relaxed);
-    do {
-      item->run_link = seen;
-    } while (!newest_.compare_exchange_weak(seen, item, std::memory_order_seq_cst,
-                                            std::memory_order_relaxed));
-  }
-  // Any worker: all items, oldest first, linked. Acquire pairs with the release half of push.
-  T* take_all() noexcept {
-    if (empty()) return nullptr;
-    T* list = newest_.exchange(nullptr, std::memory_order_acq_rel);
-    T* front = nullptr;
-    while (list != nullptr) {
-      T* const older = list->run_link;
-      list->run_link = front;
-      front = list;
-      list = older;
-    }
-    return front;
-  }
-  [[nodiscard]] bool empty() const noexcept {
-    return newest_.load(std::memory_order_seq_cst) == nullptr;
-  }
-
- private:
-  alignas(64) typename Sync::template atomic<T*> newest_{nullptr};
 };
 
 }  // namespace troupe::internal

@@ -30,8 +30,8 @@ struct tally {
 
 struct workplace;
 
-// What this thread is doing. A worker sets `home`, `at` and `on` for life and `slot` for each turn; a
-// simulation, which has no workers, sets all but `on` for each step.
+// What this thread is doing. A worker sets `home`, `at` and `on` for life and `slot` for each turn;
+// a simulation, which has no workers, sets all but `on` for each step.
 struct running_state {
   engine* home = nullptr;
   workplace* at = nullptr;

@@ -7,7 +7,7 @@
 namespace troupe::internal {
 
 void let_go(timer* t) noexcept {
-  if (t->holders.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (!t->let_go()) return;
   if (t->node != nullptr) release(t->node);
   t->~timer();
   deallocate(t, sizeof(timer));
@@ -16,7 +16,7 @@ void let_go(timer* t) noexcept {
 timer_wheel::timer_wheel(steady_time start) noexcept : start_(start) {}
 
 timer_wheel::~timer_wheel() {
-  accept_transfers();
+  transfers.accept(*this);
   for (level& l : levels_)
     for (std::size_t i = 0; i < slots; ++i)
       while (timer* t = l.slot[i]) {
@@ -68,33 +68,6 @@ void timer_wheel::remove(timer& t) noexcept {
   let_go(&t);
 }
 
-bool timer_wheel::transfer(timer& t) noexcept {
-  // Once at a time: who finds it in the list knows that the owner has yet to look at its state,
-  // because the exchange comes after the change of state, and the owner's clearing before its look.
-  if (t.in_transfer.exchange(true, std::memory_order_acq_rel)) return false;
-  timer* seen = transfers_.load(std::memory_order_relaxed);
-  do {
-    t.run_link = seen;
-  } while (!transfers_.compare_exchange_weak(seen, &t, std::memory_order_seq_cst,
-                                             std::memory_order_relaxed));
-  return true;
-}
-
-void timer_wheel::accept_transfers() noexcept {
-  timer* list = transfers_.exchange(nullptr, std::memory_order_acq_rel);
-  while (list != nullptr) {
-    timer& t = *list;
-    list = t.run_link;
-    t.in_transfer.exchange(false, std::memory_order_acq_rel);
-    if (t.state.load(std::memory_order_acquire) == timer_state::armed) {
-      arm(t);  // with the wheel's hold
-    } else {
-      remove(t);
-      let_go(&t);  // the canceller's hold, or the wheel's if it was cancelled before it came in
-    }
-  }
-}
-
 timer* timer_wheel::detach(level& from, std::size_t index) noexcept {
   timer* list = from.slot[index];
   from.slot[index] = nullptr;
@@ -140,7 +113,7 @@ void timer_wheel::step_to(std::uint64_t tick) noexcept {
 }
 
 void timer_wheel::advance(steady_time now, void (*fire)(void*, timer&), void* state) {
-  if (has_transfers()) accept_transfers();
+  if (!transfers.empty()) transfers.accept(*this);
   if (now <= start_) return;
   const std::uint64_t target = static_cast<std::uint64_t>((now - start_).count()) >> tick_shift;
   while (now_ < target) {
@@ -164,7 +137,7 @@ void timer_wheel::advance(steady_time now, void (*fire)(void*, timer&), void* st
 }
 
 steady_time timer_wheel::next_deadline() const noexcept {
-  if (has_transfers()) return start_;
+  if (!transfers.empty()) return start_;
   const std::uint64_t next = next_tick();
   const auto left = static_cast<std::uint64_t>((steady_time::max() - start_).count());
   if (next > left >> tick_shift) return steady_time::max();

@@ -2,8 +2,9 @@
 
 #include <troupe/destination.hpp>
 #include <troupe/seams.hpp>
+#include <troupe/sync.hpp>
 
-#include "runtime/sync.hpp"
+#include "runtime/timer_claim.hpp"
 
 #include <array>
 #include <bit>
@@ -12,14 +13,8 @@ namespace troupe::internal {
 
 class timer_wheel;
 
-enum class timer_state : std::uint8_t { armed, fired, cancelled };
-
-// One timer. Two hold it: the wheel that it is in and the process that armed it; the last to let go
-// frees it. What it does when it fires: sends `node`, or, without one, a timeout to `waiter`.
-struct timer {
-  std::atomic<timer_state> state{timer_state::armed};  // who moves it from armed owns the node
-  std::atomic<std::uint8_t> holders{2};
-  std::atomic<bool> in_transfer{false};
+// One timer. What it does when it fires: sends `node`, or, without one, a timeout to `waiter`.
+struct timer : timer_claim<std_sync> {
   bool in_wheel = false;  // owner of the wheel
   timer* next = nullptr;  // neighbours in the wheel, owner only
   timer** link = nullptr;
@@ -29,7 +24,7 @@ struct timer {
   std::uint64_t sequence = 0;  // equal deadlines fire in the order of arming
   pid waiter;
   std::uint64_t token = 0;
-  message_node* node = nullptr;
+  message_node* node = nullptr;  // of whoever claims the timer
   destination target{pid{}};
 };
 
@@ -53,14 +48,8 @@ class timer_wheel {
   // Owner.
   void arm(timer& t) noexcept;
   void remove(timer& t) noexcept;
-  // Any thread: has the owner take the timer in, or out if it was cancelled. True gives the
-  // caller's hold to the list; false says that the timer is in the list already.
-  [[nodiscard]] bool transfer(timer& t) noexcept;
-  [[nodiscard]] bool has_transfers() const noexcept {
-    return transfers_.load(std::memory_order_seq_cst) != nullptr;
-  }
-  // Owner: takes in what was transferred.
-  void accept_transfers() noexcept;
+  // How other threads reach it.
+  timer_transfers<std_sync, timer> transfers;
   // Owner: fires what is due; `fire` is called for each, in order of deadline, then of arming.
   void advance(steady_time now, void (*fire)(void* state, timer& due), void* state);
   // Owner: the earliest point at which advance has something to do; max if nothing is armed.
@@ -86,7 +75,6 @@ class timer_wheel {
   std::size_t armed_ = 0;
   std::array<level, levels> levels_;
   timer* due_ = nullptr;  // taken out of the wheel by step_to, not fired yet
-  std::atomic<timer*> transfers_{nullptr};
 };
 
 }  // namespace troupe::internal

@@ -15,6 +15,7 @@ worker_pool::worker_pool(engine& home, std::size_t workers)
   const steady_time now = home.options.time->now();
   for (std::size_t i = 0; i < workers; ++i)
     workers_.push_back(std::make_unique<worker>(*this, i, now));
+  for (auto& w : workers_) parking_.add(w->place_);
   try {
     for (auto& w : workers_) w->thread_ = platform::thread([&w = *w] { w.run(); });
   } catch (...) {  // no more threads for this program
@@ -26,65 +27,21 @@ worker_pool::worker_pool(engine& home, std::size_t workers)
 worker_pool::~worker_pool() { stop(); }
 
 void worker_pool::stop() {
-  if (stopping_.exchange(true, std::memory_order_seq_cst)) return;
-  for (auto& w : workers_) wake_up(*w);
+  if (!parking_.stop()) return;
   for (auto& w : workers_)
     if (w->thread_.joinable()) w->thread_.join();
 }
 
 void worker_pool::submit(process_slot& slot) {
   submitted_.push(&slot);
-  notify();
+  parking_.notify();
 }
 
 void worker_pool::arm(timer& t) {
-  worker& to = *workers_[t.waiter.slot() % workers_.size()];
-  t.home = &to.wheel;
-  (void)to.wheel.transfer(t);  // a new timer is in no list
-  wake_up(to);
-}
-
-// Pairs with rest(): work is made visible by a sequentially consistent store, then the idle set is
-// read; a worker adds itself to the idle set, then looks for work. One of the two sees the other.
-void worker_pool::notify() noexcept {
-  if (idle_.load(std::memory_order_seq_cst) == 0) return;
-  int none = 0;
-  if (!searching_.compare_exchange_strong(none, 1, std::memory_order_seq_cst)) return;
-  worker* w = take_idle();
-  if (w == nullptr)
-    searching_.fetch_sub(1, std::memory_order_seq_cst);
-  else
-    wake_up(*w);
-}
-
-// Pairs with rest() and leave_watch() in the same way: the next-slot is filled, then the watch and
-// the idle set are read; a worker that goes idle or off watch says so, then reads the next-slots.
-void worker_pool::ensure_watch() noexcept {
-  for (;;) {
-    if (watched_.load(std::memory_order_seq_cst)) return;
-    const std::uint64_t idle = idle_.load(std::memory_order_seq_cst);
-    if (idle == 0 || watched_.exchange(true, std::memory_order_seq_cst)) return;
-    const auto chosen = static_cast<std::size_t>(std::countr_zero(idle));
-    if ((idle_.load(std::memory_order_seq_cst) >> chosen & 1) != 0)
-      return wake_up(*workers_[chosen]);
-    watched_.store(false, std::memory_order_seq_cst);
-  }
-}
-
-worker* worker_pool::take_idle() noexcept {
-  std::uint64_t idle = idle_.load(std::memory_order_seq_cst);
-  while (idle != 0) {
-    const std::uint64_t lowest = idle & (~idle + 1);
-    if (idle_.compare_exchange_weak(idle, idle & ~lowest, std::memory_order_seq_cst))
-      return workers_[static_cast<std::size_t>(std::countr_zero(lowest))].get();
-  }
-  return nullptr;
-}
-
-void worker_pool::wake_up(worker& w) noexcept {
-  w.parker_.unpark();
-  if (!w.in_poller_.load(std::memory_order_seq_cst)) return;
-  if (poller* p = w.pool_.poller_.load(std::memory_order_acquire)) p->interrupt();
+  const std::size_t to = t.waiter.slot() % workers_.size();
+  t.home = &workers_[to]->wheel;
+  t.home->transfers.put(t);
+  parking_.wake_up(to);
 }
 
 bool worker_pool::has_work() const noexcept {
@@ -93,32 +50,24 @@ bool worker_pool::has_work() const noexcept {
                      [](const auto& w) { return w->queue_.size() > 0; });
 }
 
-bool worker_pool::next_waits(const worker& beside) const noexcept {
+bool worker_pool::next_waits(std::size_t beside) const noexcept {
   return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
-    return w.get() != &beside && w->next_.load(std::memory_order_seq_cst) != nullptr;
+    return w->index_ != beside && w->next_.load(std::memory_order_seq_cst) != nullptr;
   });
 }
 
-// Runs the poller on this thread if no other worker is in it.
-bool worker_pool::try_poll(worker& by, std::chrono::nanoseconds limit) noexcept {
-  poller* const p = poller_.load(std::memory_order_acquire);
-  if (p == nullptr || poller_taken_.exchange(true, std::memory_order_acquire)) return false;
-  by.in_poller_.store(limit > 0ns, std::memory_order_seq_cst);
-  // Whoever set the token before `in_poller_` could be seen has not interrupted the poller.
-  const bool awake =
-      limit > 0ns && (stopping_.load(std::memory_order_seq_cst) || by.parker_.consume());
-  p->poll(awake ? 0ns : limit);
-  by.in_poller_.store(false, std::memory_order_seq_cst);
-  poller_taken_.store(false, std::memory_order_seq_cst);
-  return true;
+std::chrono::nanoseconds worker_pool::rest_limit(std::size_t which) const {
+  const worker& w = *workers_[which];
+  auto limit = infinity;
+  if (w.wheel.armed() > 0 || !w.wheel.transfers.empty())
+    limit = std::max(w.wheel.next_deadline() - home_.options.time->now(),
+                     std::chrono::nanoseconds::zero());
+  return w.place_.watching ? std::min<std::chrono::nanoseconds>(limit, watch_interval) : limit;
 }
 
-void worker_pool::attach(poller& what) {
-  poller_.store(&what, std::memory_order_release);
-  for (auto& w : workers_) wake_up(*w);  // one of them goes to sleep in it
-}
+void worker_pool::attach(poller& what) { parking_.attach(what); }
 
-void worker_pool::wait(std::uint32_t& word) {
+void worker_pool::wait(std::uint32_t& word, pid) {
   // Acquire pairs with the release of the notice: what the process wrote is seen.
   const std::atomic_ref shared(word);
   while (shared.load(std::memory_order_acquire) == 0) platform::futex_wait(&word, 0, infinity);
@@ -139,42 +88,33 @@ void worker::wake(process_slot& slot) {
   process_slot* const displaced = next_.exchange(&slot, std::memory_order_seq_cst);
   if (displaced != nullptr) {
     queue_.push(displaced);
-    pool_.notify();
+    pool_.parking_.notify();
   } else {
-    pool_.ensure_watch();
+    pool_.parking_.ensure_watch();
   }
 }
 
 void worker::put_back(process_slot& slot) {
   queue_.push(&slot);
-  pool_.notify();
+  pool_.parking_.notify();
 }
 
 void worker::run() {
   platform::name_this_thread("troupe-worker");
   running = {.home = &pool_.home_, .at = this, .on = this};
-  while (!pool_.stopping_.load(std::memory_order_relaxed)) {
-    if (process_slot* slot = pick())
+  while (!pool_.parking_.stopping()) {
+    if (process_slot* slot = pick()) {
       turn(*slot);
-    else
-      rest();
+    } else {
+      pool_.parking_.rest(index_);
+      watch();
+    }
   }
   running = {};
 }
 
 void worker::turn(process_slot& slot) {
-  if (searching_) {
-    searching_ = false;
-    pool_.searching_.fetch_sub(1, std::memory_order_seq_cst);
-    if (pool_.has_work()) pool_.notify();
-  }
-  // The turn may be long: another worker has to go into the poller, which the one on watch does.
-  bool watch_wanted = std::exchange(left_poller_, false);
-  if (watching_) {
-    leave_watch();
-    watch_wanted = watch_wanted || pool_.next_waits(*this) || pool_.poller_is_left();
-  }
-  if (watch_wanted) pool_.ensure_watch();
+  pool_.parking_.begin_turn(index_);
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   running.slot = &slot;
   running.budget = turn_budget;
@@ -207,7 +147,7 @@ process_slot* worker::pick() {
 
 void worker::look_around() {
   look_outside();
-  pool_.try_poll(*this, 0ns);
+  pool_.parking_.try_poll(index_, 0ns);
   fire_timers();
   next_look_ = later(pool_.home_.options.time->now(), worker_pool::between_looks);
 }
@@ -223,7 +163,7 @@ void worker::look_outside() {
     slot = following;
     several = several || slot != nullptr;
   }
-  if (several) pool_.notify();
+  if (several) pool_.parking_.notify();
 }
 
 process_slot* worker::steal() noexcept {
@@ -246,52 +186,15 @@ process_slot* worker::steal() noexcept {
 }
 
 void worker::fire_timers() {
-  if (wheel.armed() == 0 && !wheel.has_transfers()) return;
+  if (wheel.armed() == 0 && wheel.transfers.empty()) return;
   wheel.advance(
       pool_.home_.options.time->now(),
       [](void* state, timer& due) { fire(*static_cast<engine*>(state), due); }, &pool_.home_);
 }
 
-std::chrono::nanoseconds worker::rest_limit() const {
-  auto limit = infinity;
-  if (wheel.armed() > 0 || wheel.has_transfers())
-    limit = std::max(wheel.next_deadline() - pool_.home_.options.time->now(),
-                     std::chrono::nanoseconds::zero());
-  return watching_ ? std::min<std::chrono::nanoseconds>(limit, worker_pool::watch_interval) : limit;
-}
-
-// Sleeps until there is something to do. See worker_pool::notify for the order of the steps.
-void worker::rest() {
-  if (searching_) {
-    searching_ = false;
-    pool_.searching_.fetch_sub(1, std::memory_order_seq_cst);
-  }
-  const std::uint64_t mine = std::uint64_t{1} << index_;
-  pool_.idle_.fetch_or(mine, std::memory_order_seq_cst);
-  if (!watching_ && pool_.next_waits(*this)) try_watch();
-  if (!pool_.has_work() && !pool_.stopping_.load(std::memory_order_seq_cst)) {
-    const auto limit = rest_limit();
-    if (limit > 0ns) {
-      left_poller_ = pool_.try_poll(*this, limit);
-      if (!left_poller_) parker_.park(limit);
-    }
-  }
-  // Still in the set: it woke by itself. Otherwise whoever took it out counts on it to look for
-  // work, and has counted it as searching.
-  const std::uint64_t before = pool_.idle_.fetch_and(~mine, std::memory_order_seq_cst);
-  searching_ = (before & mine) == 0;
-  watch();
-}
-
-void worker::try_watch() noexcept {
-  watching_ = !pool_.watcher_.exchange(true, std::memory_order_seq_cst);
-  if (watching_) pool_.watched_.store(true, std::memory_order_seq_cst);
-}
-
 // On watch: a process that computes for long must not hold up the one in its worker's next-slot.
 void worker::watch() {
-  if (!watching_ && pool_.watched_.load(std::memory_order_seq_cst)) try_watch();
-  if (!watching_) return;
+  if (!pool_.parking_.watches(index_)) return;
   bool quiet = true;
   for (std::size_t i = 0; i < pool_.workers_.size(); ++i) {
     worker& other = *pool_.workers_[i];
@@ -306,15 +209,7 @@ void worker::watch() {
     }
     seen_turns_[i] = turns;
   }
-  quiet_looks_ = quiet ? quiet_looks_ + 1 : 0;
-  if (quiet_looks_ >= worker_pool::quiet_looks) leave_watch();
-}
-
-void worker::leave_watch() noexcept {
-  quiet_looks_ = 0;
-  watching_ = false;
-  pool_.watcher_.store(false, std::memory_order_seq_cst);
-  pool_.watched_.store(false, std::memory_order_seq_cst);
+  pool_.parking_.has_watched(index_, quiet);
 }
 
 }  // namespace troupe::internal

@@ -3,6 +3,7 @@
 #include "platform/threads.hpp"
 #include "runtime/blocking_pool.hpp"
 #include "runtime/engine.hpp"
+#include "runtime/parking.hpp"
 #include "runtime/run_queue.hpp"
 #include "runtime/workplace.hpp"
 
@@ -36,11 +37,7 @@ class worker : public workplace {
   void look_outside();
   void look_around();
   void fire_timers();
-  void rest();
   void watch();
-  void try_watch() noexcept;
-  void leave_watch() noexcept;
-  [[nodiscard]] std::chrono::nanoseconds rest_limit() const;
 
   worker_pool& pool_;
   const std::size_t index_;
@@ -49,12 +46,7 @@ class worker : public workplace {
   std::atomic<std::uint64_t> turns_{0};       // so that others see whether this one gets on
   unsigned in_a_row_ = 0;                     // turns that went to `next_` since the queue had one
   steady_time next_look_{};
-  bool searching_ = false;
-  platform::parker parker_;
-  std::atomic<bool> in_poller_{false};
-  bool left_poller_ = false;  // since its last turn, and perhaps nobody is in it now
-  bool watching_ = false;
-  int quiet_looks_ = 0;
+  resting_place<std_sync> place_;
   std::vector<std::uint64_t> seen_turns_;  // of all workers, when this one last watched
   platform::thread thread_;
 };
@@ -63,7 +55,7 @@ class worker : public workplace {
 // workers without any steal. Idle workers sleep, one of them in the poller if there is one.
 class worker_pool final : public scheduler {
  public:
-  static constexpr std::size_t max_workers = 64;  // bits of the idle set
+  static constexpr std::size_t max_workers = parking<std_sync, worker_pool>::max_workers;
   // The next-slot may win so often in a row before the queue has its turn.
   static constexpr unsigned max_in_a_row = 16;
   // Every so many turns a busy worker looks at its timers, at the outside and at the poller; when
@@ -81,39 +73,24 @@ class worker_pool final : public scheduler {
   void submit(process_slot& slot) override;
   void arm(timer& t) override;
   void attach(poller& what) override;
-  void wait(std::uint32_t& word) override;
+  void wait(std::uint32_t& word, pid process) override;
   void call(blocking_job& job) override;
   void stop() override;
   [[nodiscard]] std::size_t workers() const noexcept override { return workers_.size(); }
   void add_up(system_counts& into) const override;
 
-  // There is work for another worker: wakes one, unless one is looking for work already.
-  void notify() noexcept;
-  // Work may be stuck behind what this worker does next: has an idle worker watch.
-  void ensure_watch() noexcept;
+  // What `parking` asks.
+  [[nodiscard]] bool has_work() const noexcept;
+  [[nodiscard]] bool next_waits(std::size_t beside) const noexcept;
+  [[nodiscard]] std::chrono::nanoseconds rest_limit(std::size_t which) const;
 
  private:
   friend class worker;
-  [[nodiscard]] bool has_work() const noexcept;
-  [[nodiscard]] bool next_waits(const worker& beside) const noexcept;  // in another's next-slot
-  [[nodiscard]] bool poller_is_left() const noexcept {
-    return poller_.load(std::memory_order_acquire) != nullptr &&
-           !poller_taken_.load(std::memory_order_seq_cst);
-  }
-  worker* take_idle() noexcept;
-  static void wake_up(worker& w) noexcept;
-  bool try_poll(worker& by, std::chrono::nanoseconds limit) noexcept;
-
   engine& home_;
   std::vector<std::unique_ptr<worker>> workers_;
-  submit_queue<std_sync, process_slot> submitted_;
-  alignas(64) std::atomic<std::uint64_t> idle_{0};  // a bit for each worker that sleeps
-  std::atomic<int> searching_{0};     // workers that were woken and have found nothing
-  std::atomic<bool> watched_{false};  // a worker is on watch, or was woken to be
-  std::atomic<bool> watcher_{false};  // a worker is on watch
-  std::atomic<bool> stopping_{false};
-  std::atomic<poller*> poller_{nullptr};
-  std::atomic<bool> poller_taken_{false};
+  // What threads that are not workers have made ready.
+  alignas(64) push_list<std_sync, process_slot, &process_slot::run_link> submitted_;
+  parking<std_sync, worker_pool> parking_{*this};
   blocking_pool blocking_;  // last: its threads have ended before what they wake goes
 };
 

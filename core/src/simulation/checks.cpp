@@ -55,7 +55,18 @@ std::string check_monitors(const engine& home, pid self, const relations& ties) 
 
 }  // namespace
 
+// Each call ends once.
+std::string checks::answered(pid caller, const message_node& node) {
+  const auto ref = static_cast<const troupe::internal::reply_header*>(node.payload())->ref;
+  std::set<std::uint64_t>& known = answered_[caller];
+  const bool first = known.insert(ref).second;
+  if (known.size() > answers_known) known.erase(known.begin());
+  return first ? std::string() : fmt::format("a call of {} is answered twice", to_string(caller));
+}
+
 std::string checks::sent(pid from, pid to, const message_node& node) {
+  if (node.type->kind == message_kind::reply)
+    if (std::string broken = answered(to, node); !broken.empty()) return broken;
   if (!from) {  // from outside, or another node: it has no pair here
     travelling_[&node] = {from, to, 0};
     return {};
@@ -64,7 +75,9 @@ std::string checks::sent(pid from, pid to, const message_node& node) {
   travelling_[&node] = {from, to, ++pair.sent};
   if (node.type == &message_type_of<exit_sent>) {
     const auto& exit = *static_cast<const exit_sent*>(node.payload());
-    if (exit.linked && exit.from == from && ++pair.linked_exits > 1)
+    // A link that meets a process at its end is answered with noproc, which does not count.
+    if (exit.linked && exit.from == from && exit.reason != exit_reason::noproc &&
+        ++pair.linked_exits > 1)
       return fmt::format("{} tells {} of its end twice through one link", to_string(from),
                          to_string(to));
   }
@@ -94,6 +107,16 @@ std::string checks::received(pid by, const message_node& node) {
         to_string(by), name_of(node), to_string(sent.from), sent.number, pair.received);
   pair.received = sent.number;
   return {};
+}
+
+// Everything that others can see of a process is gone before they are told that it is.
+std::string checks::ended(pid process) {
+  pairs_.erase(process);
+  answered_.erase(process);
+  const relations* const ties = troupe::internal::running.slot->ties;
+  if (ties == nullptr || (ties->names.empty() && ties->timers.empty())) return {};
+  return fmt::format("{} has ended and still has {}", to_string(process),
+                     ties->names.empty() ? "timers" : "the name " + ties->names.front());
 }
 
 std::string checks::at_rest(engine& home) const {

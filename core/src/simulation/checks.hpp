@@ -2,6 +2,7 @@
 
 #include "runtime/engine.hpp"
 
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -17,13 +18,16 @@ class checks {
   std::string sent(pid from, pid to, const message_node& node);
   std::string dropped(const message_node& node);
   std::string received(pid by, const message_node& node);
-  void ended(pid process) { pairs_.erase(process); }
+  // Of the running process, before others are told.
+  std::string ended(pid process);
   // Nothing can run, and no mail is on its way to a process here.
   [[nodiscard]] std::string at_rest(engine& home) const;
   // All processes have ended.
   [[nodiscard]] std::string at_end() const;
 
  private:
+  // Of each caller the references of so many last calls that were answered are known.
+  static constexpr std::size_t answers_known = 1024;
   struct travelling {
     pid from;
     pid to;
@@ -34,9 +38,11 @@ class checks {
     std::uint64_t received = 0;
     std::uint64_t linked_exits = 0;
   };
+  std::string answered(pid caller, const message_node& node);
   // Looked up only, never walked: their order is that of addresses.
   std::unordered_map<const message_node*, travelling> travelling_;
   std::unordered_map<pid, std::unordered_map<pid, pair_state>> pairs_;  // by receiver, by sender
+  std::unordered_map<pid, std::set<std::uint64_t>> answered_;           // references, by caller
 };
 
 }  // namespace troupe::sim::internal

@@ -1,15 +1,34 @@
 #include "simulation/history.hpp"
 
+#include "process/internal_signals.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace troupe::sim::internal {
 
 namespace {
 
+// Signals are not described by reflection: nobody but the runtime sees them.
 std::string_view name_of(const message_type* type) {
-  return type == nullptr || type->value == nullptr ? std::string_view("?") : type->value->name;
+  using namespace troupe::internal;
+  static const std::pair<const message_type*, std::string_view> signals[] = {
+      {&message_type_of<exit_sent>, "EXIT"},
+      {&message_type_of<link_sent>, "LINK"},
+      {&message_type_of<unlink_sent>, "UNLINK"},
+      {&message_type_of<unlink_ack_sent>, "UNLINK_ACK"},
+      {&message_type_of<monitor_sent>, "MONITOR"},
+      {&message_type_of<demonitor_sent>, "DEMONITOR"},
+      {&message_type_of<down_sent>, "DOWN"},
+      {&message_type_of<timeout_sent>, "TIMEOUT"},
+      {&message_type_of<completion_sent>, "COMPLETION"},
+  };
+  if (type != nullptr && type->value != nullptr) return type->value->name;
+  for (const auto& [of, name] : signals)
+    if (of == type) return name;
+  return "?";
 }
 
 std::string escaped(std::string_view text) {
@@ -63,8 +82,8 @@ void history::add(steady_time when, happening what, std::uint32_t host, pid who,
 }
 
 void history::add_text(steady_time when, happening what, std::uint32_t host, pid who, pid other,
-                       std::string text) {
-  keep({when, what, host, who, other, nullptr, std::move(text)});
+                       std::string text, const message_type* type) {
+  keep({when, what, host, who, other, type, std::move(text)});
 }
 
 void history::keep(entry e) {
@@ -81,6 +100,11 @@ void history::name_host(std::uint32_t host, std::string name) {
 }
 
 void history::name_process(std::uint32_t host, pid who, std::string_view behaviour) {
+  // A closure is called by its file and line.
+  if (const auto at = behaviour.find("lambda at "); at != behaviour.npos) {
+    behaviour.remove_prefix(std::max(at + 10, behaviour.rfind('/') + 1));
+    behaviour = behaviour.substr(0, behaviour.rfind(':'));
+  }
   processes_[host].insert_or_assign(who, std::string(behaviour));
 }
 
@@ -98,7 +122,11 @@ std::string history::line(const entry& e) const {
   switch (e.what) {
     case happening::spawned:
       return fmt::format("{:<34} * spawned{}", who, e.other ? " by " + other : "");
-    case happening::sent: return fmt::format("{:<34} --{}--> {}", other, name_of(e.type), who);
+    case happening::sent:
+      return fmt::format("{:<34} --{}--> {}", e.other ? other : "(from outside)", name_of(e.type),
+                         who);
+    case happening::sent_away:
+      return fmt::format("{:<34} --{}--> {}", who, name_of(e.type), e.text);
     case happening::received: return fmt::format("{:<34} <- {}", who, name_of(e.type));
     case happening::dropped: return fmt::format("{:<34} x  {} is dropped", who, name_of(e.type));
     case happening::ended: return fmt::format("{:<34} + ended: {}", who, e.text);
@@ -114,31 +142,46 @@ std::string history::diagram(std::size_t lines) const {
   return out;
 }
 
-// The format: "Trace Event Format", as chrome://tracing and ui.perfetto.dev read it. Times in us.
+// The format: "Trace Event Format", as chrome://tracing and ui.perfetto.dev read it. Times in us;
+// a node is what is a process there, and a process is a thread.
 std::string history::trace_json() const {
   std::string out = "{\"traceEvents\":[\n";
-  for (std::size_t h = 0; h < hosts_.size(); ++h)
-    out += fmt::format(R"({{"ph":"M","name":"process_name","pid":{},"args":{{"name":"{}"}}}},)"
+  std::map<std::pair<std::uint32_t, pid>, std::size_t> tracks;
+  const auto host_number = [&](std::uint32_t host) { return host < hosts_.size() ? host + 1 : 0; };
+  const auto name_track = [&](std::string_view what, std::size_t host, std::size_t track,
+                              std::string_view name) {
+    out += fmt::format(R"({{"ph":"M","name":"{}","pid":{},"tid":{},"args":{{"name":"{}"}}}},)"
                        "\n",
-                       h + 1, escaped(hosts_[h]));
+                       what, host, track, escaped(name));
+  };
+  // A track for each process, named where it is first seen.
+  const auto place = [&](std::uint32_t host, pid who, steady_time when, double later_us) {
+    const auto [at, fresh] = tracks.try_emplace({host, who}, tracks.size() + 1);
+    if (fresh) name_track("thread_name", host_number(host), at->second, process_text(host, who));
+    return fmt::format(R"("pid":{},"tid":{},"ts":{:.3f})", host_number(host), at->second,
+                       static_cast<double>(when.time_since_epoch().count()) / 1000.0 + later_us);
+  };
+  name_track("process_name", 0, 0, "world");
+  for (std::uint32_t h = 0; h < hosts_.size(); ++h)
+    name_track("process_name", host_number(h), 0, hosts_[h]);
   std::size_t number = 0;
   for (const entry& e : entries_) {
-    const auto pid_of_host = e.host < hosts_.size() ? e.host + 1 : 0;
-    const double us = static_cast<double>(e.when.time_since_epoch().count()) / 1000.0;
-    const std::string at = fmt::format(R"("pid":{},"tid":{},"ts":{:.3f})", pid_of_host,
-                                       (e.what == happening::sent ? e.other : e.who).slot(), us);
     ++number;
-    if (e.what == happening::sent)
-      out += fmt::format(R"({{"ph":"X","dur":0.5,"name":"send {0}",{1}}},)"
+    if (e.what == happening::sent) {
+      const std::string from = place(e.host, e.other, e.when, 0);
+      const std::string to = place(e.host, e.who, e.when, 0.4);
+      out += fmt::format(R"({{"ph":"X","dur":0.4,"name":"send {0}",{1}}},)"
                          "\n"
-                         R"({{"ph":"s","id":{2},"name":"message","cat":"message",{1}}},)"
+                         R"({{"ph":"s","id":{2},"name":"{0}","cat":"message",{1}}},)"
                          "\n"
-                         R"({{"ph":"f","bp":"e","id":{2},"name":"message","cat":"message",)"
-                         R"("pid":{3},"tid":{4},"ts":{5:.3f}}},)"
+                         R"({{"ph":"f","bp":"e","id":{2},"name":"{0}","cat":"message",{3}}},)"
                          "\n",
-                         escaped(name_of(e.type)), at, number, pid_of_host, e.who.slot(), us + 0.5);
-    else if (e.what == happening::received)
-      out += fmt::format(R"({{"ph":"X","dur":0.5,"name":"{}",{}}},)"
+                         escaped(name_of(e.type)), from, number, to);
+      continue;
+    }
+    const std::string at = place(e.host, e.who, e.when, 0);
+    if (e.what == happening::received)
+      out += fmt::format(R"({{"ph":"X","dur":0.4,"name":"{}",{}}},)"
                          "\n",
                          escaped(name_of(e.type)), at);
     else
@@ -146,8 +189,8 @@ std::string history::trace_json() const {
                          "\n",
                          escaped(line(e)), at);
   }
-  out += R"({"ph":"M","name":"process_name","pid":0,"args":{"name":"world"}}]})"
-         "\n";
+  out.resize(out.size() - 2);  // the last comma
+  out += "]}\n";
   return out;
 }
 

@@ -11,7 +11,17 @@
 
 namespace troupe::sim::internal {
 
-enum class happening : std::uint8_t { turn, event, spawned, sent, received, dropped, ended, note };
+enum class happening : std::uint8_t {
+  turn,
+  event,
+  spawned,
+  sent,
+  received,
+  dropped,
+  ended,
+  note,
+  sent_away
+};
 
 // What happened in a run: its hash, and the last of it for people to read.
 class history {
@@ -23,7 +33,7 @@ class history {
   // The same with words of its own. They are not part of the hash: they may name types as a
   // compiler does.
   void add_text(steady_time when, happening what, std::uint32_t host, pid who, pid other,
-                std::string text);
+                std::string text, const message_type* type = nullptr);
   void mix(std::uint64_t value) noexcept;
 
   void name_host(std::uint32_t host, std::string name);

@@ -4,6 +4,7 @@
 #include "process/turn.hpp"
 #include "runtime/blocking_pool.hpp"
 
+#include <cstdlib>
 #include <stdexcept>
 
 namespace troupe::sim::internal {
@@ -55,20 +56,33 @@ void lodging::attach(poller&) {
       "troupe: a simulated system has no sockets: give the node the simulation's transport");
 }
 
-void lodging::wait(std::uint32_t& word) {
-  if (in_.stepping())
+// Whoever waits has given the process references to its own frame: it leaves only when the word is
+// set. What goes wrong meanwhile is thrown by the next step.
+void lodging::wait(std::uint32_t& word, pid process) {
+  if (in_.in_turn())
     throw std::logic_error(
         "troupe: system::call, run and supervise wait on a thread and must not be used inside a "
         "simulated process: co_await self.call(...) there");
-  while (word == 0)
-    if (!in_.step(steady_time::max()))
-      throw std::logic_error(
-          "troupe: this waits for a process that will never run again: the simulation has come to "
-          "a stop (is its host paused?)");
+  while (word == 0 && in_.quiet_step(steady_time::max())) {
+  }
+  if (word != 0) return;
+  in_.stop_checking();
+  where.resume();
+  home.deliver(process, troupe::internal::make_node<troupe::internal::exit_sent>(
+                            pid{}, exit_reason::kill, false));
+  while (word == 0 && in_.quiet_step(steady_time::max())) {
+  }
+  constexpr auto text =
+      "troupe: this waits for a process that will never run again: the simulation has come to a "
+      "stop (is its host paused?)";
+  if (word != 0) throw std::logic_error(text);
+  home.options.log->write(log_level::error, text);
+  std::abort();
 }
 
 void lodging::call(blocking_job& job) {
   in_.at(where, in_.now, [&job] {
+    running = {};  // it is outside of all processes, and may wait for one
     job.run();
     const completion done = job.done;  // the job may be gone once it is told
     done();
@@ -88,6 +102,11 @@ void lodging::sent(pid to, const message_node& node) {
     in_.violate(&where, std::move(broken));
 }
 
+void lodging::sent_away(const destination& to, const message_node& node) {
+  in_.past.add_text(in_.now, happening::sent_away, index_, running_process(home), {}, to_string(to),
+                    node.type);
+}
+
 void lodging::dropped(const message_node& node) {
   in_.past.add(in_.now, happening::dropped, index_, running_process(home), {}, node.type);
   if (!in_.checking()) return;
@@ -104,10 +123,13 @@ void lodging::received(const message_node& node) {
 }
 
 void lodging::ended(pid process, const exit_reason& reason) {
-  checks_.ended(process);
+  if (std::string broken = checks_.ended(process); !broken.empty() && in_.checking())
+    in_.violate(&where, std::move(broken));
   in_.past.mix(static_cast<std::uint64_t>(reason.what()));
   in_.past.add_text(in_.now, happening::ended, index_, process, {}, to_string(reason));
 }
+
+void lodging::reached(std::string_view what) { in_.reached(what); }
 
 void lodging::check_at_rest() {
   if (std::string broken = checks_.at_rest(home); !broken.empty())
@@ -115,11 +137,3 @@ void lodging::check_at_rest() {
 }
 
 }  // namespace troupe::sim::internal
-
-namespace troupe::internal {
-
-std::unique_ptr<scheduler> make_simulated_scheduler(engine& home) {
-  return sim::internal::timeline::lodge(home);
-}
-
-}  // namespace troupe::internal

@@ -37,12 +37,23 @@ bool simulation::run_until(const std::function<bool()>& holds, std::chrono::nano
   return true;
 }
 
+void simulation::spend(std::chrono::nanoseconds time) noexcept { line_->now += time; }
+
 void simulation::at(host& where, steady_time when, std::function<void()> function) {
   line_->at(where, when, std::move(function));
 }
 
+void simulation::after_each_step(std::function<void()> check) {
+  line_->after_step = std::move(check);
+}
+void simulation::reached(std::string_view what) { line_->reached(what); }
+const std::set<std::string, std::less<>>& simulation::reached() const noexcept {
+  return line_->rare;
+}
 void simulation::note(std::string text) { line_->note(nullptr, std::move(text)); }
 void simulation::fail(std::string text) { line_->violate(nullptr, std::move(text)); }
+void simulation::end_all(host& where) { line_->end_all(where); }
+void simulation::throw_violation() { line_->throw_violation(); }
 void simulation::stop_checking() noexcept { line_->stop_checking(); }
 
 void simulation::expect_events(std::vector<std::uint64_t> hashes) {

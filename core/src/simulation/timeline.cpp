@@ -1,5 +1,6 @@
 #include "simulation/timeline.hpp"
 
+#include "platform/forbidden_calls.hpp"
 #include "process/turn.hpp"
 
 #include <fmt/format.h>
@@ -85,7 +86,7 @@ timeline::timeline(const simulation_options& given)
 host& timeline::add_host(std::string name) {
   const auto index = static_cast<std::uint32_t>(hosts_.size());
   past.name_host(index, name);
-  hosts_.emplace_back(new host(*this, std::move(name), index));
+  hosts_.emplace_back(new host(*this, std::move(name), index, &lodge));
   lodgings_.push_back(nullptr);
   return *hosts_.back();
 }
@@ -146,6 +147,19 @@ void timeline::resume(host& where) {
   tick_ = 0;  // its timers may be due
 }
 
+// The one whose process runs on this thread.
+namespace {
+constinit thread_local timeline* of_turn = nullptr;
+}
+
+void timeline::note_forbidden(const char* name) {
+  violate(nullptr,
+          fmt::format("{} ({}) calls {}, so the run cannot be repeated: take the time from "
+                      "self.now(), sleep by co_await self.sleep(...), draw from self.random()",
+                      to_string(running.home->table.id_of(*running.slot)),
+                      running.slot->what == nullptr ? "" : running.slot->what->behaviour, name));
+}
+
 // --- steps --------------------------------------------------------------------------------------
 
 void timeline::add_ready(const runnable& r) { ready_.push_back(r); }
@@ -156,21 +170,29 @@ void timeline::at(host& where, steady_time when, std::function<void()> function)
 }
 
 bool timeline::step(steady_time limit) {
+  const bool stepped = quiet_step(limit);
+  throw_violation();
+  return stepped;
+}
+
+void timeline::throw_violation() {
+  if (!violation_.empty()) throw violation(std::exchange(violation_, {}));
+}
+
+bool timeline::quiet_step(steady_time limit) {
   if (ready_.empty() && !event_due() && !move_on(limit)) return false;
   ++steps;
   if (!ready_.empty() || event_due()) {
-    stepping_ = true;
     const std::size_t index = choose_.pick(ready_, event_due());
     if (index < ready_.size())
       run_turn(index);
     else
       run_event();
-    stepping_ = false;
   }
+  if (after_step && checking_) after_step();
   if (past.differs() != 0 && checking_)
     violate(nullptr,
             fmt::format("this run is not the recorded one: event {} differs", past.differs()));
-  if (!violation_.empty()) throw violation(std::exchange(violation_, {}));
   return true;
 }
 
@@ -185,7 +207,12 @@ void timeline::run_turn(std::size_t index) {
   engine& home = r.at->home;
   past.add(now, happening::turn, r.at->where.index_, home.table.id_of(*r.slot), {}, nullptr);
   running = {.home = &home, .at = &r.at->local, .slot = r.slot, .budget = choose_.budget()};
+  of_turn = this;
+  platform::on_forbidden_call = [](const char* name) { of_turn->note_forbidden(name); };
+  in_turn_ = true;
   const bool again = troupe::internal::take_turn(*r.slot);
+  in_turn_ = false;
+  platform::on_forbidden_call = nullptr;
   running = {};
   if (again) r.at->submit(*r.slot);
   pass(options.turn_cost);
@@ -248,11 +275,36 @@ void timeline::at_rest() {
     if (of != nullptr && !of->where.paused()) of->check_at_rest();
 }
 
+void timeline::end_all(host& where) {
+  lodging* const of = lodgings_[where.index_];
+  if (of == nullptr) return;
+  engine& home = of->home;
+  constexpr auto limit = std::chrono::minutes(10);
+  const steady_time end = later(now, limit);
+  home.table.each([&](pid p) { home.outer.exit(p, exit_reason::kill); });
+  while (home.outer.counts().processes != 0)
+    if (now >= end || !quiet_step(end)) {
+      std::string left;
+      home.table.each([&](pid p) { left += ' ' + to_string(p); });
+      return violate(&where, "processes that were killed do not end:" + left);
+    }
+  const system_counts left = home.outer.counts();
+  if (left.links != 0 || left.monitors != 0 || left.timers != 0 || left.names != 0)
+    violate(&where,
+            fmt::format("after the end of all processes there are {} links, {} monitors, {} "
+                        "timers and {} names",
+                        left.links, left.monitors, left.timers, left.names));
+}
+
 void timeline::violate(const host* where, std::string text) {
   if (!violation_.empty() || !checking_) return;  // what follows the first may be its effect
   violation_ = fmt::format("at {} s{}: {}", time_text(now),
                            where == nullptr ? "" : " on " + where->name_, text);
   note(where, "VIOLATION: " + text);
+}
+
+void timeline::reached(std::string_view what) {
+  if (!rare.contains(what)) rare.emplace(what);
 }
 
 void timeline::note(const host* where, std::string text) {

@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,7 @@ class lodging final : public scheduler, public observer {
   void submit(process_slot& slot) override;
   void arm(timer& t) override;
   void attach(poller& what) override;
-  void wait(std::uint32_t& word) override;
+  void wait(std::uint32_t& word, pid process) override;
   void call(blocking_job& job) override;
   void stop() override {}
   [[nodiscard]] std::size_t workers() const noexcept override { return 1; }
@@ -46,9 +47,11 @@ class lodging final : public scheduler, public observer {
 
   void spawned(pid process, pid parent, std::string_view behaviour) override;
   void sent(pid to, const message_node& node) override;
+  void sent_away(const destination& to, const message_node& node) override;
   void dropped(const message_node& node) override;
   void received(const message_node& node) override;
   void ended(pid process, const exit_reason& reason) override;
+  void reached(std::string_view what) override;
 
   void check_at_rest();
 
@@ -74,11 +77,19 @@ class timeline {
   system_options options_for(host& where);
   [[nodiscard]] static std::unique_ptr<scheduler> lodge(engine& home);
 
+  // Throws what has gone wrong.
   bool step(steady_time limit);
+  // Keeps it for the next step that may throw.
+  bool quiet_step(steady_time limit);
+  void throw_violation();
+  void end_all(host& where);
   void at(host& where, steady_time when, std::function<void()> function);
   void violate(const host* where, std::string text);
   void note(const host* where, std::string text);
-  [[nodiscard]] bool stepping() const noexcept { return stepping_; }
+  void reached(std::string_view what);
+  // Whether a process has its turn. What runs otherwise, a blocking call too, may drive the
+  // simulation: it waits while others go on.
+  [[nodiscard]] bool in_turn() const noexcept { return in_turn_; }
   // For the rest of a run that has failed: nothing is checked any more.
   void stop_checking() noexcept { checking_ = false; }
   [[nodiscard]] bool checking() const noexcept { return checking_; }
@@ -87,11 +98,14 @@ class timeline {
   steady_time now;
   std::uint64_t steps = 0;
   history past;
+  std::set<std::string, std::less<>> rare;  // what was reached
   random checking_draws;
+  std::function<void()> after_step;
 
  private:
   friend class lodging;
   void remove(lodging& gone);
+  void note_forbidden(const char* name);
   void add_ready(const runnable& r);
   void run_event();
   void run_turn(std::size_t index);
@@ -111,7 +125,7 @@ class timeline {
   std::vector<std::unique_ptr<host>> hosts_;
   std::vector<lodging*> lodgings_;
   std::int64_t tick_ = 0;  // of the timer wheels
-  bool stepping_ = false;
+  bool in_turn_ = false;
   bool checking_ = true;
   std::string violation_;
 };

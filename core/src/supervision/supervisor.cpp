@@ -189,6 +189,7 @@ task<> supervisor_process::child_ended(exit_signal ended) {
 
 task<> supervisor_process::restart(std::size_t index) {
   if (!intensity_.allow(self_.now())) {
+    reached(*running.home, "a supervisor gave up");
     report(children_[index], "has been restarted too often: the supervisor gives up",
            exit_reason::error("troupe::restart_intensity", "reached"));
     co_await stop_from(0);

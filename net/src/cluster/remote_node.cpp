@@ -64,46 +64,30 @@ exit_reason no_connection(const std::string& why) {
 }  // namespace
 
 remote_node::~remote_node() {
-  outgoing* list = pushed_.load();
+  outgoing* list = queue_.take_all();
   while (list != nullptr) delete std::exchange(list, list->next);
 }
 
 // --- any thread ---------------------------------------------------------------------------------
 
-// Messages wait in a list until the executor takes them all: whoever finds it empty has the
-// executor come. Release pairs with the acquire in take_pushed.
 void remote_node::push(destination to, message what) noexcept {
   const std::size_t bytes = sizeof(outgoing) + footprint(what);
   const auto& most = cluster_.options();
-  if (queued_.fetch_add(1, std::memory_order_relaxed) >= most.max_queued_messages ||
-      queued_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes > most.max_queued_bytes)
-    overflowed_.store(true, std::memory_order_relaxed);
   auto* item = std::make_unique<outgoing>(nullptr, std::move(to), std::move(what), bytes).release();
-  outgoing* seen = pushed_.load(std::memory_order_relaxed);
-  do {
-    item->next = seen;
-  } while (!pushed_.compare_exchange_weak(seen, item, std::memory_order_acq_rel,
-                                          std::memory_order_relaxed));
-  if (seen == nullptr) cluster_.post([self = shared_from_this()] { self->flush(); });
-}
-
-void remote_node::sent_or_told(const outgoing& item) noexcept {
-  queued_.fetch_sub(1, std::memory_order_relaxed);
-  queued_bytes_.fetch_sub(item.bytes, std::memory_order_relaxed);
+  if (queue_.push(item, {most.max_queued_messages, most.max_queued_bytes}))
+    cluster_.post([self = shared_from_this()] { self->flush(); });
 }
 
 // --- the executor -------------------------------------------------------------------------------
 
 void remote_node::take_pushed() {
-  outgoing* list = pushed_.exchange(nullptr, std::memory_order_acq_rel);
-  const auto before = static_cast<std::ptrdiff_t>(waiting_.size());
-  for (; list != nullptr; list = list->next) waiting_.emplace_back(list);
-  std::reverse(waiting_.begin() + before, waiting_.end());
+  for (outgoing* item = queue_.take_all(); item != nullptr; item = item->next)
+    waiting_.emplace_back(item);
 }
 
 void remote_node::flush() {
   take_pushed();
-  if (overflowed_.exchange(false, std::memory_order_relaxed)) {
+  if (queue_.take_overflow()) {
     const std::string why =
         "more waits for it than node_options::max_queued_messages or max_queued_bytes allow";
     if (session_ != nullptr) session_->fail(why);
@@ -128,7 +112,7 @@ void remote_node::send_waiting() {
   while (!waiting_.empty() && session->has_room() && session_ == session) {
     const auto item = std::move(waiting_.front());
     waiting_.pop_front();
-    sent_or_told(*item);
+    queue_.done(*item);
     if (auto* order = item->what.get_if<request<connect_order>>())
       order->reply();
     else if (is_stale(item->to))
@@ -149,7 +133,7 @@ void remote_node::give_up(const std::string& why) {
   take_pushed();
   auto items = std::exchange(waiting_, {});
   for (auto& item : items) {
-    sent_or_told(*item);
+    queue_.done(*item);
     core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
   }
 }
@@ -174,6 +158,7 @@ void remote_node::not_joined(const session& over, const std::string& why) {
 }
 
 void remote_node::lost_tie() {
+  troupe::internal::reached(cluster_.home(), "a dial lost the tie with one that crossed it");
   attempt_ = nullptr;
   dial_ = cluster_.bytes().after(cluster_.options().setup_time, [self = shared_from_this()] {
     self->dial_failed("it dials this node, too, and has not come through in time");
@@ -202,6 +187,8 @@ void remote_node::joined(const std::shared_ptr<session>& up) {
   if (attempt != nullptr && attempt != up) attempt->fail("the peer's dial came through first");
   cluster_.drop_slower(*up);
   if (before != nullptr) {
+    troupe::internal::reached(cluster_.home(),
+                              "a newer connection took the place of one that was up");
     const std::string why = "a newer connection took its place";
     before->fail(why);
     cluster_.went_down(before->peer(), why);

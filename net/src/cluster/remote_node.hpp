@@ -2,12 +2,13 @@
 
 #include <troupe/distribution.hpp>
 #include <troupe/net/transport.hpp>
+#include <troupe/sync.hpp>
 
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <string>
 
+#include "cluster/outbound_queue.hpp"
 #include "protocol/node_name.hpp"
 
 namespace troupe::net::internal {
@@ -63,7 +64,6 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
     message what;
     std::size_t bytes = 0;  // of memory
   };
-  void sent_or_told(const outgoing& item) noexcept;
   void take_pushed();
   void send_waiting();
   void dial();
@@ -72,10 +72,7 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
 
   cluster& cluster_;
   const node_name name_;
-  std::atomic<outgoing*> pushed_{nullptr};  // newest first
-  std::atomic<std::size_t> queued_{0};      // pushed and not sent
-  std::atomic<std::size_t> queued_bytes_{0};
-  std::atomic<bool> overflowed_{false};
+  outbound_queue<troupe::internal::std_sync, outgoing> queue_;
 
   std::deque<std::unique_ptr<outgoing>> waiting_;  // oldest first
   std::shared_ptr<session> session_;               // the one that is up

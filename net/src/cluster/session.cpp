@@ -202,6 +202,8 @@ void session::on_tick() {
   const bool we_were_late =
       now - last_tick_ > 2 * cluster_.options().tick_time / ticks_in_tick_time;
   last_tick_ = now;
+  if (we_were_late && !heard_)
+    core::reached(cluster_.home(), "a node that was held up itself blamed nobody");
   silent_ticks_ = heard_ || we_were_late ? 0 : silent_ticks_ + 1;
   heard_ = false;
   if (silent_ticks_ >= ticks_in_tick_time) {

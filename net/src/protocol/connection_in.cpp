@@ -170,14 +170,16 @@ std::optional<std::string> connection::on_request(const wire::request& f) {
   return std::nullopt;
 }
 
+// A call is done with when it is answered: if its answer breaks the protocol, `lost` tells it.
 std::optional<std::string> connection::on_reply(const wire::reply& f) {
   const pid caller = ours(f.to());
-  if (calls_.erase({caller, f.ref()}) == 0)
-    return std::nullopt;  // nobody waits: it was lost with
-                          // an earlier connection
+  const auto call = calls_.find({caller, f.ref()});
+  // Nobody waits: it was lost with an earlier connection.
+  if (call == calls_.end()) return std::nullopt;
   if (f.result_case() == wire::reply::kMessage) {
     taken what = take_value(f.message(), message_kind::reply);
     if (!what.broken.empty()) return what.broken;
+    calls_.erase(call);
     if (!what.value) {
       fail_call(caller, f.ref(), exit_reason::error("troupe::not_receivable", what.refused));
       return std::nullopt;
@@ -189,6 +191,7 @@ std::optional<std::string> connection::on_reply(const wire::reply& f) {
   if (f.result_case() != wire::reply::kReason) return "a reply without a result";
   auto reason = take_reason(f.reason());
   if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
+  calls_.erase(call);
   fail_call(caller, f.ref(), std::get<exit_reason>(reason));
   return std::nullopt;
 }
@@ -223,9 +226,9 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
   const pid caller = ours(f.to());
   const auto call = calls_.find({caller, f.ref()});
   if (call == calls_.end()) return std::nullopt;
-  const bool link = call->second.links;
-  calls_.erase(call);
   if (f.result_case() == wire::spawn_reply::kProcess) {
+    const bool link = call->second.links;
+    calls_.erase(call);
     const pid child = theirs(f.process());
     if (link) {  // before the reply and before any exit of the child
       links_.insert_or_assign({caller, child}, 0);
@@ -237,6 +240,7 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
   if (f.result_case() != wire::spawn_reply::kReason) return "a spawn reply without a result";
   auto reason = take_reason(f.reason());
   if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
+  calls_.erase(call);
   fail_call(caller, f.ref(), std::get<exit_reason>(reason));
   return std::nullopt;
 }

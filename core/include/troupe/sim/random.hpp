@@ -1,5 +1,7 @@
 #pragma once
 
+#include <troupe/compiler.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string_view>

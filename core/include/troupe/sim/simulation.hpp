@@ -7,9 +7,14 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+namespace troupe::internal {
+class scheduler;
+}
 
 namespace troupe::sim {
 
@@ -58,9 +63,12 @@ class host {
 
  private:
   friend class internal::timeline;
-  host(internal::timeline& in, std::string name, std::uint32_t index)
-      : in_(in), name_(std::move(name)), index_(index) {}
+  friend class troupe::internal::engine;
+  using lodge = std::unique_ptr<troupe::internal::scheduler> (*)(troupe::internal::engine&);
+  host(internal::timeline& in, std::string name, std::uint32_t index, lodge how)
+      : in_(in), lodge_(how), name_(std::move(name)), index_(index) {}
   internal::timeline& in_;
+  lodge lodge_;  // a pointer, so that programs without a simulation do not contain one
   std::string name_;
   std::uint32_t index_;
   bool paused_ = false;
@@ -94,12 +102,26 @@ class simulation {
   /// first.
   bool run_until(const std::function<bool()>& holds, std::chrono::nanoseconds limit);
 
+  /// What runs now takes that much time: all that falls due meanwhile is late.
+  void spend(std::chrono::nanoseconds time) noexcept;
+
   /// Runs the function in that host, at that time or when the host is resumed.
   void at(host& where, steady_time when, std::function<void()> function);
+  /// Called after each step, for checks.
+  void after_each_step(std::function<void()> check);
   /// For reports of what is done to the systems: into the history, at this time.
   void note(std::string text);
+  /// Something rare has happened; the runtime itself says so of what is hard to get right.
+  void reached(std::string_view what);
+  [[nodiscard]] const std::set<std::string, std::less<>>& reached() const noexcept;
   /// Ends the run by a `violation` at the end of this step. For checks inside of processes.
   void fail(std::string text);
+  /// Kills all processes of the host's system, waits for their end, and checks that nothing of what
+  /// they had is left: links, monitors, timers, names.
+  void end_all(host& where);
+  /// Throws what went wrong since the last step that could throw it: those that drive a function
+  /// which waits cannot.
+  void throw_violation();
   /// From now on nothing is a violation: for the end of a run that has failed.
   void stop_checking() noexcept;
   /// Compares each event's hash with the recorded ones; the first that differs is a violation.

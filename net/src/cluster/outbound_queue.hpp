@@ -1,0 +1,49 @@
+#pragma once
+
+#include <troupe/push_list.hpp>
+
+#include <cstddef>
+
+namespace troupe::net::internal {
+
+/// What waits to be sent to one node, and how much that is. Any thread pushes; one at a time takes.
+/// `Item` has `next` and `bytes`.
+template <class Sync, class Item>
+class outbound_queue {
+ public:
+  struct limits {
+    std::size_t items;
+    std::size_t bytes;
+  };
+
+  /// Any thread; takes the item over. True if nothing waited to be taken: the caller has the
+  /// executor come.
+  bool push(Item* item, const limits& most) noexcept {
+    const std::size_t items = items_.fetch_add(1, std::memory_order_relaxed) + 1;
+    const std::size_t bytes =
+        bytes_.fetch_add(item->bytes, std::memory_order_relaxed) + item->bytes;
+    // Seen by whoever takes the item, because it is in the list after this.
+    if (items > most.items || bytes > most.bytes)
+      overflowed_.store(true, std::memory_order_relaxed);
+    return list_.push(item);
+  }
+  /// All that was pushed, oldest first, linked.
+  Item* take_all() noexcept { return list_.take_all(); }
+  /// The taken item waits no longer.
+  void done(const Item& item) noexcept {
+    items_.fetch_sub(1, std::memory_order_relaxed);
+    bytes_.fetch_sub(item.bytes, std::memory_order_relaxed);
+  }
+  /// Whether there was too much since this was last asked.
+  [[nodiscard]] bool take_overflow() noexcept {
+    return overflowed_.exchange(false, std::memory_order_relaxed);
+  }
+
+ private:
+  troupe::internal::push_list<Sync, Item, &Item::next> list_;
+  typename Sync::template atomic<std::size_t> items_{0};  // pushed and not done
+  typename Sync::template atomic<std::size_t> bytes_{0};
+  typename Sync::template atomic<bool> overflowed_{false};
+};
+
+}  // namespace troupe::net::internal

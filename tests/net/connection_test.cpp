@@ -1,0 +1,63 @@
+// The engine of one connection, with nothing around it.
+#include "fuzz/connection_host.hpp"
+#include "support/catch.hpp"
+#include "wire/frame.hpp"
+
+using namespace troupe_fuzz;
+using troupe::net::connection;
+using troupe::wire::frame;
+
+namespace {
+
+constexpr std::uint32_t peer = 1;
+constexpr pid caller{0, 1};
+constexpr std::uint64_t number = 7;
+
+// Gives the engine a frame that breaks the protocol, then loses the connection, and counts what the
+// caller is told.
+int answers_after(message call, const frame& broken) {
+  fake_node node;
+  int answers = 0;
+  node.on_deliver = [&](const destination& to, message& what) {
+    const auto* failed = what.get_if<internal::failed_reply>();
+    REQUIRE(failed != nullptr);
+    CHECK(to.id() == caller);
+    CHECK(failed->header.ref == number);
+    CHECK(failed->value == exit_reason::noconnection);
+    ++answers;
+  };
+  connection engine(node, peer, {});
+  engine.send(pid{peer, 1}, std::move(call));
+  const std::string body = broken.SerializeAsString();
+  CHECK(engine.on_frame(std::as_bytes(std::span(body))));
+  engine.lost(exit_reason::noconnection);
+  return answers;
+}
+
+}  // namespace
+
+TEST_CASE("a call whose answer breaks the protocol is told that the connection is lost") {
+  frame undefined_type;
+  undefined_type.mutable_reply()->set_to(caller.id);
+  undefined_type.mutable_reply()->set_ref(number);
+  undefined_type.mutable_reply()->mutable_message()->set_type(99);
+  CHECK(answers_after(call_of(caller, number, 1), undefined_type) == 1);
+
+  frame no_result;
+  no_result.mutable_reply()->set_to(caller.id);
+  no_result.mutable_reply()->set_ref(number);
+  CHECK(answers_after(call_of(caller, number, 1), no_result) == 1);
+}
+
+TEST_CASE("a remote spawn whose answer breaks the protocol is told that the connection is lost") {
+  internal::request_header header;
+  header.reply_to = caller;
+  header.ref = number;
+  troupe::net::internal::spawn_order order{"b", message::of(std::tuple<int>(1)), true};
+  frame no_result;
+  no_result.mutable_spawn_reply()->set_to(caller.id);
+  no_result.mutable_spawn_reply()->set_ref(number);
+  CHECK(answers_after(
+            message::of(request<troupe::net::internal::spawn_order>(header, std::move(order))),
+            no_result) == 1);
+}

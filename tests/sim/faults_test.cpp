@@ -1,0 +1,185 @@
+// Each fault of a simulated world by itself: what the nodes see of it.
+#include <troupe/net/sim.hpp>
+
+#include "support/catch.hpp"
+
+#include <vector>
+
+using namespace std::chrono_literals;
+using troupe::context;
+using troupe::exit_reason;
+using troupe::process;
+using troupe::sim::sim_node;
+using troupe::sim::world;
+
+namespace {
+
+struct numbered {
+  int number;
+};
+struct where {
+  using reply = std::string;
+};
+
+// Two nodes that know each other, a collector of numbers on b, and on a one who sends a number each
+// 100 ms and one who keeps what it hears of b.
+struct pair_of_nodes {
+  explicit pair_of_nodes(std::uint64_t seed = 1) : w({.seed = seed}) {
+    a = &w.add_node("a");
+    b = &w.add_node("b", [this](sim_node& node) { collect(node); });
+    a->net().connect(b->name());
+    watch(*a, seen_by_a);
+    a->spawn([to = b->name()](context self) -> process {
+      for (int i = 1;; ++i) {
+        self.send({"collector", to}, numbered{i});
+        co_await self.sleep(100ms);
+      }
+    });
+    w.run_for(1s);
+  }
+  void collect(sim_node& node) {
+    node.system().spawn_with({.name = "collector"}, [this](context self) -> process {
+      for (;;) got.push_back((co_await self.receive<numbered>()).number);
+    });
+    watch(node, seen_by_b);
+  }
+  static void watch(sim_node& node, std::vector<std::string>& into) {
+    node.spawn([&into, &node](context self) -> process {
+      node.net().monitor_nodes(self);
+      for (;;)
+        co_await self.receive([&](const troupe::net::nodeup&) { into.emplace_back("up"); },
+                              [&](const troupe::net::nodedown& d) { into.push_back(d.reason); });
+    });
+  }
+  [[nodiscard]] bool rising() const { return std::is_sorted(got.begin(), got.end()); }
+
+  std::vector<std::string> seen_by_a;
+  std::vector<std::string> seen_by_b;
+  std::vector<int> got;
+  world w;
+  sim_node* a = nullptr;
+  sim_node* b = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("a node that is killed is seen to be down at once and one without power by its silence") {
+  for (const bool power_loss : {false, true}) {
+    pair_of_nodes p;
+    const auto start = p.w.now();
+    p.w.crash(*p.b, power_loss);
+    REQUIRE(p.w.run_until([&] { return p.seen_by_a.size() == 2; }, 1min));
+    if (power_loss)
+      CHECK(p.w.now() - start >= 3s);  // 0.75 of the tick time
+    else
+      CHECK(p.w.now() - start <= 100ms);
+    CHECK(p.w.now() - start <= 5s);
+    p.w.restart(*p.b);
+    CHECK(p.w.run_until([&] { return p.seen_by_a.size() == 3; }, 1min));
+    CHECK(p.rising());
+    p.w.finish();
+  }
+}
+
+TEST_CASE("through a partition one way nothing passes and in the end both sides see it") {
+  pair_of_nodes p;
+  p.w.partition_one_way(*p.a, *p.b);
+  p.w.run_for(100ms);
+  const std::size_t before = p.got.size();
+  CHECK(p.w.run_until([&] { return p.seen_by_a.size() == 2 && p.seen_by_b.size() == 2; }, 1min));
+  CHECK(p.got.size() == before);
+  p.w.heal();
+  CHECK(p.w.run_until([&] { return p.got.size() > before + 5; }, 1min));
+  CHECK(p.rising());
+  p.w.finish();
+}
+
+TEST_CASE("a connection that is held up for less than the tick time loses nothing") {
+  pair_of_nodes p;
+  p.w.stall(*p.a, *p.b, 2s);
+  p.w.run_for(5s);
+  CHECK(p.seen_by_a == std::vector<std::string>{"up"});
+  for (std::size_t i = 0; i < p.got.size(); ++i) CHECK(p.got[i] == static_cast<int>(i) + 1);
+  CHECK(p.got.size() > 50);
+  p.w.finish();
+}
+
+TEST_CASE("what an old connection still holds is never delivered after a new one is up") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    pair_of_nodes p(seed);
+    p.w.stall(*p.a, *p.b, 30s);
+    CHECK(p.w.run_until([&] { return p.seen_by_a.size() >= 3; }, 1min));  // up, down, up
+    p.w.run_for(1min);                                                    // the old one arrives
+    CHECK(p.rising());
+    CHECK(p.got.back() > 500);
+    p.w.finish();
+  }
+}
+
+TEST_CASE("a connection that is cut at any byte loses a suffix and nothing else") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    pair_of_nodes p(seed);
+    for (int i = 0; i < 5; ++i) {
+      p.w.cut(*p.a, *p.b);
+      p.w.run_for(1s);
+    }
+    CHECK(p.rising());
+    CHECK(std::adjacent_find(p.got.begin(), p.got.end()) == p.got.end());
+    CHECK(p.seen_by_a.size() == 11);
+    p.w.finish();
+  }
+}
+
+TEST_CASE("a node that is paused for long is dropped and comes back as the same incarnation") {
+  pair_of_nodes p;
+  const auto incarnation = p.b->net().incarnation();
+  p.w.pause(*p.b);
+  CHECK(p.w.run_until([&] { return p.seen_by_a.size() == 2; }, 1min));
+  p.w.resume(*p.b);
+  CHECK(p.w.run_until([&] { return p.seen_by_a.size() == 3; }, 1min));
+  CHECK(p.b->net().incarnation() == incarnation);
+  CHECK(p.rising());
+  p.w.finish();
+}
+
+TEST_CASE("a dial of a node that is down is refused and one into a partition times out") {
+  world w;
+  auto& a = w.add_node("a");
+  auto& b = w.add_node("b");
+  w.partition(a, b);
+  const auto start = w.now();
+  CHECK_THROWS_AS(a.net().connect(b.name()), troupe::net::node_error);
+  CHECK(w.now() - start >= 4s);
+  w.heal();
+  w.crash(b);
+  w.run_for(1min);
+  const auto again = w.now();
+  CHECK_THROWS_WITH(a.net().connect(b.name()), matchers::ContainsSubstring("nothing listens"));
+  CHECK(w.now() - again <= 1s);
+}
+
+TEST_CASE("nodes of a mesh with one link missing see just that") {
+  world w;
+  auto& a = w.add_node("a");
+  auto& b = w.add_node("b");
+  auto& c = w.add_node("c");
+  for (auto& n : w.nodes())
+    for (auto& m : w.nodes())
+      if (n != m) n->net().connect(m->name());
+  w.partition(a, c);
+  w.run_for(1min);
+  CHECK(a.net().nodes() == std::vector{b.name()});
+  CHECK(b.net().nodes() == std::vector{a.name(), c.name()});
+  CHECK(c.net().nodes() == std::vector{b.name()});
+  w.finish();
+}
+
+TEST_CASE("the wall clock of a node may jump and nobody cares") {
+  pair_of_nodes p;
+  const auto before = p.b->system().time()->wall();
+  p.b->machine().move_wall_clock(-24h);
+  p.w.run_for(1min);
+  CHECK(p.b->system().time()->wall() < before);
+  CHECK(p.seen_by_a.size() == 1);
+  p.w.finish();
+}
