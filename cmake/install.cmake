@@ -1,13 +1,21 @@
-# cmake --install, and find_package(troupe COMPONENTS core net) for whoever uses the result.
+# cmake --install, and find_package(troupe COMPONENTS core net caf) for whoever uses the result.
 
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/troupe)
 
-foreach(part core net)
+set(parts core net)
+if(TROUPE_CAF)
+  list(APPEND parts caf)
+  install(FILES net/caf/FindCAF.cmake DESTINATION ${package_dir})
+endif()
+set(folder_core core)
+set(folder_net net)
+set(folder_caf net/caf)
+foreach(part IN LISTS parts)
   install(TARGETS troupe_${part} EXPORT troupe-${part}
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  install(DIRECTORY ${part}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(DIRECTORY ${folder_${part}}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(EXPORT troupe-${part} NAMESPACE troupe:: FILE troupe-${part}.cmake
     DESTINATION ${package_dir})
 endforeach()

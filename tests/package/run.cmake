@@ -19,3 +19,6 @@ execute_process(COMMAND_ERROR_IS_FATAL ANY
 execute_process(COMMAND_ERROR_IS_FATAL ANY COMMAND ${CMAKE_COMMAND} --build ${outside})
 run_program(counter "the counter says 42")
 run_program(cluster "the counter there says 42")
+if(EXISTS ${outside}/guest)
+  run_program(guest "the actor says 42")
+endif()
