@@ -97,6 +97,9 @@ TEST_CASE("type names are those of the source, without the compiler's additions"
   CHECK(type_of<int>.name == "int32");
   CHECK(type_of<long>.name == type_of<long long>.name);
   CHECK(type_of<unsigned char>.name == "uint8");
+  // Nodes built by different compilers answer each other with the runtime's own types, too.
+  CHECK(type_of<troupe::internal::nothing>.name == "troupe::internal::nothing");
+  CHECK(type_of<troupe::down>.name == "troupe::down");
 }
 
 TEST_CASE("each kind of type has the shape that formats go by") {

@@ -19,6 +19,20 @@
 #include <variant>
 #include <vector>
 
+// In a namespace without types: GCC leaves out the one that the function is in, and a name must be
+// the same from both compilers, because nodes tell types by it.
+namespace troupe_type_name {
+
+template <class T>
+consteval std::string_view raw() {
+  std::string_view text =
+      __PRETTY_FUNCTION__;  // "... [T = play::add]" or "... [with T = ...; ...]"
+  text.remove_prefix(text.find("T = ") + 4);
+  return text.substr(0, text.find_first_of(";]"));
+}
+
+}  // namespace troupe_type_name
+
 namespace troupe {
 
 class exit_reason;
@@ -66,14 +80,6 @@ struct type_info {
 
 namespace internal {
 
-template <class T>
-consteval std::string_view raw_type_name() {
-  std::string_view text =
-      __PRETTY_FUNCTION__;  // "... [T = play::add]" or "... [with T = ...; ...]"
-  text.remove_prefix(text.find("T = ") + 4);
-  return text.substr(0, text.find_first_of(";]"));
-}
-
 template <std::size_t Capacity>
 struct name_buffer {
   char text[Capacity] = {};
@@ -83,7 +89,7 @@ struct name_buffer {
 // The two compilers write unnamed namespaces in two ways; a name must be the same from both.
 template <class T>
 consteval auto clean_type_name() {
-  constexpr std::string_view raw = raw_type_name<T>();
+  constexpr std::string_view raw = troupe_type_name::raw<T>();
   name_buffer<raw.size() + 1> out;
   constexpr std::string_view noise[] = {
       "(anonymous namespace)::", "{anonymous}::", "<unnamed>::", "__cxx11::"};
