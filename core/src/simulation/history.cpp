@@ -13,17 +13,16 @@ namespace {
 
 // Signals are not described by reflection: nobody but the runtime sees them.
 std::string_view name_of(const message_type* type) {
-  using namespace troupe::internal;
   static const std::pair<const message_type*, std::string_view> signals[] = {
-      {&message_type_of<exit_sent>, "EXIT"},
-      {&message_type_of<link_sent>, "LINK"},
-      {&message_type_of<unlink_sent>, "UNLINK"},
-      {&message_type_of<unlink_ack_sent>, "UNLINK_ACK"},
-      {&message_type_of<monitor_sent>, "MONITOR"},
-      {&message_type_of<demonitor_sent>, "DEMONITOR"},
-      {&message_type_of<down_sent>, "DOWN"},
-      {&message_type_of<timeout_sent>, "TIMEOUT"},
-      {&message_type_of<completion_sent>, "COMPLETION"},
+      {&message_type_of<troupe::internal::exit_sent>, "EXIT"},
+      {&message_type_of<troupe::internal::link_sent>, "LINK"},
+      {&message_type_of<troupe::internal::unlink_sent>, "UNLINK"},
+      {&message_type_of<troupe::internal::unlink_ack_sent>, "UNLINK_ACK"},
+      {&message_type_of<troupe::internal::monitor_sent>, "MONITOR"},
+      {&message_type_of<troupe::internal::demonitor_sent>, "DEMONITOR"},
+      {&message_type_of<troupe::internal::down_sent>, "DOWN"},
+      {&message_type_of<troupe::internal::timeout_sent>, "TIMEOUT"},
+      {&message_type_of<troupe::internal::completion_sent>, "COMPLETION"},
   };
   if (type != nullptr && type->value != nullptr) return type->value->name;
   for (const auto& [of, name] : signals)

@@ -34,7 +34,7 @@ struct event {
 class lodging final : public scheduler, public observer {
  public:
   lodging(timeline& in, host& where, std::uint32_t index, engine& home);
-  ~lodging();
+  ~lodging() override;
 
   void submit(process_slot& slot) override;
   void arm(timer& t) override;

@@ -267,7 +267,8 @@ void network::reset(const std::shared_ptr<connection>& c, int side) noexcept {
     const bool open = !c->ends[side].deaf() && !c->ends[side].fin_sent;
     close(c, side);
     if (open) send_reset(c, 1 - side);
-  } catch (...) {  // no memory: the peer sees silence
+  } catch (...) {  // no memory to tell the peer on the way: it sees it when it next looks
+    c->ends[1 - side].saw_reset = true;
   }
 }
 
@@ -301,7 +302,8 @@ class sim_stream final : public net::stream {
       end().fin_sent = true;
       in_.close(c_, side_);
       in_.finish(c_, side_);
-    } catch (...) {  // no memory: the peer sees silence
+    } catch (...) {  // no memory to tell the peer on the way: it sees it when it next looks
+      c_->ends[1 - side_].saw_reset = true;
     }
   }
   void reset() noexcept override { in_.reset(c_, side_); }
