@@ -138,6 +138,7 @@ inline troupe::process our_calculator(context self) {
                           [](request<forget> r) { r.reply(); },
                           [&](request<who_are_you> r) { r.reply(self.id()); },
                           [&](introduce i) { self.send(i.who, note{"hello from troupe"}); },
+                          [](const note&) {},
                           [&](request<never_answered> r) { kept.push_back(std::move(r)); },
                           [&](stop s) {
                             if (s.how == "normal") self.exit(exit_reason::normal);
