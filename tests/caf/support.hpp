@@ -129,22 +129,21 @@ inline ::caf::behavior calculator(::caf::event_based_actor* self) {
 inline troupe::process our_calculator(context self) {
   std::vector<request<never_answered>> kept;
   for (;;)
-    co_await self.receive([](request<add> r) { r.reply(r->a + r->b); },
-                          [](request<divide> r) {
-                            if (r->b == 0) throw std::domain_error("division by zero");
-                            r.reply(r->a / r->b);
-                          },
-                          [](request<locate> r) { r.reply(position{1.5, 2.5}); },
-                          [](request<forget> r) { r.reply(); },
-                          [&](request<who_are_you> r) { r.reply(self.id()); },
-                          [&](introduce i) { self.send(i.who, note{"hello from troupe"}); },
-                          [](const note&) {},
-                          [&](request<never_answered> r) { kept.push_back(std::move(r)); },
-                          [&](stop s) {
-                            if (s.how == "normal") self.exit(exit_reason::normal);
-                            if (s.how == "shutdown") self.exit(exit_reason::shutdown);
-                            throw std::runtime_error(s.how);
-                          });
+    co_await self.receive(
+        [](request<add> r) { r.reply(r->a + r->b); },
+        [](request<divide> r) {
+          if (r->b == 0) throw std::domain_error("division by zero");
+          r.reply(r->a / r->b);
+        },
+        [](request<locate> r) { r.reply(position{1.5, 2.5}); },
+        [](request<forget> r) { r.reply(); }, [&](request<who_are_you> r) { r.reply(self.id()); },
+        [&](introduce i) { self.send(i.who, note{"hello from troupe"}); }, [](const note&) {},
+        [&](request<never_answered> r) { kept.push_back(std::move(r)); },
+        [&](stop s) {
+          if (s.how == "normal") self.exit(exit_reason::normal);
+          if (s.how == "shutdown") self.exit(exit_reason::shutdown);
+          throw std::runtime_error(s.how);
+        });
 }
 
 }  // namespace troupe_test
