@@ -126,12 +126,7 @@ pid system::start_tree(internal::strategy how, std::vector<child_spec> children)
 system_counts system::counts() const {
   system_counts sum;
   engine_->turns->add_up(sum);
-  const internal::tally& outside = engine_->outside;
-  sum.processes += outside.processes.load(std::memory_order_relaxed);
-  sum.timers += outside.timers.load(std::memory_order_relaxed);
-  sum.links += outside.links.load(std::memory_order_relaxed);
-  sum.monitors += outside.monitors.load(std::memory_order_relaxed);
-  sum.messages_dropped += outside.dropped.load(std::memory_order_relaxed);
+  engine_->outside.add_to(sum);
   sum.names = static_cast<std::int64_t>(engine_->names.size());
   return sum;
 }

@@ -75,6 +75,14 @@ void engine::undelivered(pid to, message_node* node) noexcept {
   bounce(*this, to, message(node), exit_reason::noproc);
 }
 
+void tally::add_to(system_counts& sum) const noexcept {
+  sum.processes += processes.load(std::memory_order_relaxed);
+  sum.timers += timers.load(std::memory_order_relaxed);
+  sum.links += links.load(std::memory_order_relaxed);
+  sum.monitors += monitors.load(std::memory_order_relaxed);
+  sum.messages_dropped += dropped.load(std::memory_order_relaxed);
+}
+
 void count(engine& home, std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept {
   if (running.at != nullptr && running.home == &home)
     tally::add(running.at->counts.*which, n);

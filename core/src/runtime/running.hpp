@@ -5,6 +5,10 @@
 #include <atomic>
 #include <cstdint>
 
+namespace troupe {
+struct system_counts;
+}
+
 namespace troupe::internal {
 
 class engine;
@@ -21,6 +25,8 @@ struct tally {
   counter links{0};
   counter monitors{0};
   counter dropped{0};
+
+  void add_to(system_counts& sum) const noexcept;
 
   // Owner: no read-modify-write, so that counting costs what adding does.
   static void add(counter& c, std::int64_t n) noexcept {

@@ -76,7 +76,7 @@ void worker_pool::wait(std::uint32_t& word, pid) {
 void worker_pool::call(blocking_job& job) { blocking_.submit(job); }
 
 void worker_pool::add_up(system_counts& into) const {
-  for (const auto& w : workers_) w->add_to(into);
+  for (const auto& w : workers_) w->counts.add_to(into);
 }
 
 // --- one worker -------------------------------------------------------------------------------

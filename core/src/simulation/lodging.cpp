@@ -33,8 +33,7 @@ lodging::lodging(timeline& in, host& at, std::uint32_t index, engine& of)
     : where(at), home(of), local(wheel_start(in.now)), in_(in), index_(index) {}
 
 lodging::~lodging() {
-  if (in_.checking())
-    if (std::string broken = checks_.at_end(); !broken.empty()) in_.violate(&where, broken);
+  expect(checks_.at_end());
   in_.remove(*this);
 }
 
@@ -97,9 +96,7 @@ void lodging::spawned(pid process, pid parent, std::string_view behaviour) {
 void lodging::sent(pid to, const message_node& node) {
   const pid from = running_process(home);
   in_.past.add(in_.now, happening::sent, index_, to, from, node.type);
-  if (!in_.checking()) return;
-  if (std::string broken = checks_.sent(from, to, node); !broken.empty())
-    in_.violate(&where, std::move(broken));
+  if (in_.checking()) expect(checks_.sent(from, to, node));
 }
 
 void lodging::sent_away(const destination& to, const message_node& node) {
@@ -109,31 +106,27 @@ void lodging::sent_away(const destination& to, const message_node& node) {
 
 void lodging::dropped(const message_node& node) {
   in_.past.add(in_.now, happening::dropped, index_, running_process(home), {}, node.type);
-  if (!in_.checking()) return;
-  if (std::string broken = checks_.dropped(node); !broken.empty())
-    in_.violate(&where, std::move(broken));
+  if (in_.checking()) expect(checks_.dropped(node));
 }
 
 void lodging::received(const message_node& node) {
   const pid by = running_process(home);
   in_.past.add(in_.now, happening::received, index_, by, {}, node.type);
-  if (!in_.checking()) return;
-  if (std::string broken = checks_.received(by, node); !broken.empty())
-    in_.violate(&where, std::move(broken));
+  if (in_.checking()) expect(checks_.received(by, node));
 }
 
 void lodging::ended(pid process, const exit_reason& reason) {
-  if (std::string broken = checks_.ended(process); !broken.empty() && in_.checking())
-    in_.violate(&where, std::move(broken));
+  expect(checks_.ended(process));
   in_.past.mix(static_cast<std::uint64_t>(reason.what()));
   in_.past.add_text(in_.now, happening::ended, index_, process, {}, to_string(reason));
 }
 
 void lodging::reached(std::string_view what) { in_.reached(what); }
 
-void lodging::check_at_rest() {
-  if (std::string broken = checks_.at_rest(home); !broken.empty())
-    in_.violate(&where, std::move(broken));
+void lodging::check_at_rest() { expect(checks_.at_rest(home)); }
+
+void lodging::expect(std::string broken) {
+  if (!broken.empty()) in_.violate(&where, std::move(broken));
 }
 
 }  // namespace troupe::sim::internal

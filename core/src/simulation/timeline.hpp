@@ -43,7 +43,7 @@ class lodging final : public scheduler, public observer {
   void call(blocking_job& job) override;
   void stop() override {}
   [[nodiscard]] std::size_t workers() const noexcept override { return 1; }
-  void add_up(system_counts& into) const override { local.add_to(into); }
+  void add_up(system_counts& into) const override { local.counts.add_to(into); }
 
   void spawned(pid process, pid parent, std::string_view behaviour) override;
   void sent(pid to, const message_node& node) override;
@@ -61,6 +61,9 @@ class lodging final : public scheduler, public observer {
   std::vector<runnable> held;  // while the host is paused
 
  private:
+  // What a check found broken, or nothing.
+  void expect(std::string broken);
+
   timeline& in_;
   const std::uint32_t index_;
   checks checks_;

@@ -65,6 +65,12 @@ sim_node* world::some_node(bool must_be_up) {
   return must_be_up && !n->up() ? nullptr : n;
 }
 
+std::pair<sim_node*, sim_node*> world::some_pair() {
+  sim_node* const a = some_node(false);
+  sim_node* const b = some_node(false);
+  return a == b ? std::pair<sim_node*, sim_node*>() : std::pair(a, b);
+}
+
 void world::strike_partition() {
   std::vector<sim_node*> some;
   std::vector<sim_node*> others;
@@ -73,35 +79,28 @@ void world::strike_partition() {
   partition(some, others);
   end_later([this, some, others] {
     sim_.note("a partition ends");
-    for (const sim_node* a : some)
-      for (const sim_node* b : others) {
-        network_->block(a->index_, b->index_, false);
-        network_->block(b->index_, a->index_, false);
-      }
+    block(some, others, false);
   });
 }
 
 void world::strike_one_way() {
-  sim_node* const a = some_node(false);
-  sim_node* const b = some_node(false);
-  if (a == b || a == nullptr) return;
+  const auto [a, b] = some_pair();
+  if (a == nullptr) return;
   partition_one_way(*a, *b);
-  end_later([this, a, b] {
-    sim_.note("it passes again from " + a->label_ + " to " + b->label_);
-    network_->block(a->index_, b->index_, false);
+  end_later([this, from = a, to = b] {
+    sim_.note("it passes again from " + from->label_ + " to " + to->label_);
+    network_->block(from->index_, to->index_, false);
   });
 }
 
 void world::strike_stall() {
-  sim_node* const a = some_node(false);
-  sim_node* const b = some_node(false);
-  if (a != b && a != nullptr) stall(*a, *b, draws_.between(shortest, chaos_.longest));
+  const auto [a, b] = some_pair();
+  if (a != nullptr) stall(*a, *b, draws_.between(shortest, chaos_.longest));
 }
 
 void world::strike_cut() {
-  sim_node* const a = some_node(false);
-  sim_node* const b = some_node(false);
-  if (a != b && a != nullptr) cut(*a, *b);
+  const auto [a, b] = some_pair();
+  if (a != nullptr) cut(*a, *b);
 }
 
 void world::strike_pause() {

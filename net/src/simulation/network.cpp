@@ -17,7 +17,7 @@ constexpr std::uint16_t first_free_port = 30'000;
 
 io_error failure(io_errc code, std::string text) { return {code, std::move(text)}; }
 
-io_error broken(const char* why) { return failure(io_errc::reset, why); }
+io_error broken() { return failure(io_errc::reset, "the peer broke the connection"); }
 
 }  // namespace
 
@@ -100,14 +100,6 @@ void network::crash(host_transport& of, bool power_loss) {
   }
 }
 
-std::size_t network::open_connections() const {
-  return static_cast<std::size_t>(
-      std::count_if(connections_.begin(), connections_.end(), [](const auto& entry) {
-        const auto c = entry.second.lock();
-        return c && !c->ends[0].deaf() && !c->ends[1].deaf();
-      }));
-}
-
 // --- connecting ---------------------------------------------------------------------------------
 
 bool network::add_listener(host_transport& at, std::uint16_t& port,
@@ -178,6 +170,16 @@ void network::pump_all() {
       for (const int to : {0, 1}) arrive_later(c, to, in.now());
 }
 
+// Calls back, on the host, unless the stream is gone by then.
+void network::complete(const std::shared_ptr<connection>& c, int side,
+                       net::stream::handler& handler, io_result<std::size_t> result) {
+  host_transport* const at = c->ends[side].at;
+  in.at(at->where(), in.now(),
+        [c, at, done = std::exchange(handler, nullptr), result = std::move(result), side] {
+          if (c->ends[side].at == at) at->run([&] { done(result); });
+        });
+}
+
 void network::read(const std::shared_ptr<connection>& c, int side) {
   connection_end& end = c->ends[side];
   if (end.at == nullptr || !end.reading) return;
@@ -191,16 +193,13 @@ void network::read(const std::shared_ptr<connection>& c, int side) {
     got = taken;
     write(c, 1 - side);  // there is room again
   } else if (end.saw_reset) {
-    got = broken("the peer broke the connection");
+    got = broken();
   } else if (end.saw_fin) {
     got = failure(io_errc::eof, "the peer closed the connection");
   } else {
     return;
   }
-  in.at(end.at->where(), in.now(),
-        [c, at = end.at, done = std::exchange(end.reading, nullptr), got, side] {
-          if (c->ends[side].at == at) at->run([&] { done(got); });
-        });
+  complete(c, side, end.reading, std::move(got));
 }
 
 void network::write(const std::shared_ptr<connection>& c, int side) {
@@ -208,7 +207,7 @@ void network::write(const std::shared_ptr<connection>& c, int side) {
   if (end.at == nullptr || !end.writing) return;
   io_result<std::size_t> took = std::size_t{0};
   if (end.saw_reset) {
-    took = broken("the peer broke the connection");
+    took = broken();
   } else {
     std::size_t waiting = c->ends[1 - side].unread.size();
     for (const chunk& on_way : c->way[1 - side]) waiting += on_way.bytes.size();
@@ -223,10 +222,7 @@ void network::write(const std::shared_ptr<connection>& c, int side) {
           {end.from.begin(), end.from.begin() + static_cast<std::ptrdiff_t>(n)}});
     took = n;
   }
-  in.at(end.at->where(), in.now(),
-        [c, at = end.at, done = std::exchange(end.writing, nullptr), took, side] {
-          if (c->ends[side].at == at) at->run([&] { done(took); });
-        });
+  complete(c, side, end.writing, std::move(took));
 }
 
 // --- ends ---------------------------------------------------------------------------------------
@@ -252,14 +248,8 @@ void network::close(const std::shared_ptr<connection>& c, int side) {
   connection_end& end = c->ends[side];
   if (end.at == nullptr || end.closed) return;
   end.closed = true;
-  for (auto* const handler : {&end.reading, &end.writing}) {
-    if (!*handler) continue;
-    in.at(end.at->where(), in.now(),
-          [c, at = end.at, done = std::exchange(*handler, nullptr), side] {
-            if (c->ends[side].at == at)
-              at->run([&] { done(failure(io_errc::closed, "closed by this side")); });
-          });
-  }
+  for (auto* const handler : {&end.reading, &end.writing})
+    if (*handler) complete(c, side, *handler, failure(io_errc::closed, "closed by this side"));
 }
 
 void network::reset(const std::shared_ptr<connection>& c, int side) noexcept {
@@ -388,12 +378,11 @@ void network::connect(host_transport& from, std::uint16_t port, steady_time limi
         },
         2 * there);
   auto c = std::make_shared<connection>();
-  c->number = ++made_;
   c->host[0] = from.index();
   c->host[1] = to;
   c->ends[0].at = &from;
   c->ends[1].at = at->second.at;
-  connections_.emplace(c->number, c);
+  connections_.emplace(++made_, c);
   std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
   in.at(at->second.at->where(), later(in.now(), there), [this, c, port, accepting = at->second.at] {
     const auto still = listeners_.find(port);

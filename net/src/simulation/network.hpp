@@ -52,7 +52,6 @@ struct connection : std::enable_shared_from_this<connection> {
   connection_end ends[2];
   std::deque<chunk> way[2];     // to ends[0] and to ends[1]
   steady_time stalled_until{};  // nothing arrives before
-  std::uint32_t number = 0;
   std::size_t host[2] = {0, 0};
 };
 
@@ -103,7 +102,6 @@ class network {
   // tells the peers, unless it has lost its power, too: then there is silence until it is up again.
   void crash(host_transport& of, bool power_loss);
   void power_up(std::size_t machine) { dark_.erase(machine); }
-  [[nodiscard]] std::size_t open_connections() const;
 
   // For transports and streams.
   bool add_listener(host_transport& at, std::uint16_t& port,
@@ -127,6 +125,8 @@ class network {
   std::chrono::nanoseconds delay(std::size_t from, std::size_t to);
   void send(const std::shared_ptr<connection>& c, int to, chunk what);
   void pump(const std::shared_ptr<connection>& c, int to);
+  void complete(const std::shared_ptr<connection>& c, int side, net::stream::handler& handler,
+                io_result<std::size_t> result);
   void arrive_later(const std::shared_ptr<connection>& c, int to, steady_time when);
   void send_reset(const std::shared_ptr<connection>& c, int to);
   void break_end(const std::shared_ptr<connection>& c, int side);

@@ -37,9 +37,8 @@ struct internal::life {
 
 // --- nodes --------------------------------------------------------------------------------------
 
-sim_node::sim_node(world& in, std::size_t index, std::string label)
-    : in_(in),
-      index_(index),
+sim_node::sim_node(std::size_t index, std::string label)
+    : index_(index),
       label_(std::move(label)),
       name_(fmt::format("{}@127.0.0.1:{}", label_, first_port + index)) {}
 
@@ -69,7 +68,7 @@ host& sim_node::machine() const {
 
 sim_node& world::add_node(std::string label, std::function<void(sim_node&)> boot,
                           net::node_options options) {
-  nodes_.emplace_back(new sim_node(*this, nodes_.size(), std::move(label)));
+  nodes_.emplace_back(new sim_node(nodes_.size(), std::move(label)));
   sim_node& made = *nodes_.back();
   made.boot_ = std::move(boot);
   made.options_ = std::move(options);
@@ -115,11 +114,15 @@ void world::end_faults() {
     if (node->up()) node->machine().resume();
 }
 
-void world::finish() {
+void world::say_goodbye() {
   end_faults();
-  always_.clear();
   for (const auto& node : nodes_)
     if (node->up()) node->life_->node = nullptr;
+}
+
+void world::finish() {
+  always_.clear();
+  say_goodbye();
   for (const auto& node : nodes_)
     if (node->up()) sim_.end_all(node->machine());
   for (const auto& node : nodes_) node->life_ = nullptr;
@@ -130,9 +133,7 @@ void world::finish() {
 // it. Nobody looks on any more.
 world::~world() {
   sim_.stop_checking();
-  end_faults();
-  for (const auto& node : nodes_)
-    if (node->up()) node->life_->node = nullptr;
+  say_goodbye();
   for (const auto& node : nodes_) node->life_ = nullptr;
   for (auto& life : dead_) {
     life->where.resume();
@@ -206,10 +207,15 @@ std::string labels(const std::vector<sim_node*>& nodes) {
 
 void world::partition(const std::vector<sim_node*>& some, const std::vector<sim_node*>& others) {
   sim_.note("partition of " + labels(some) + " from " + labels(others));
+  block(some, others, true);
+}
+
+void world::block(const std::vector<sim_node*>& some, const std::vector<sim_node*>& others,
+                  bool on) {
   for (const sim_node* a : some)
     for (const sim_node* b : others) {
-      network_->block(a->index_, b->index_, true);
-      network_->block(b->index_, a->index_, true);
+      network_->block(a->index_, b->index_, on);
+      network_->block(b->index_, a->index_, on);
     }
 }
 

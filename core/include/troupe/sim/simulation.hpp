@@ -42,7 +42,7 @@ struct simulation_options {
   schedule turns = schedule::by_seed;
   /// By how much time passes with each turn, so that who waits for a time by yielding gets there.
   std::chrono::nanoseconds turn_cost = std::chrono::microseconds(1);
-  /// Events kept for `history` and `write_trace`: the last ones. 0 keeps all.
+  /// Events kept for `history` and `trace_json`: the last ones. 0 keeps all.
   std::size_t history_length = 10'000;
 };
 

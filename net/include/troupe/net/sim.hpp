@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace troupe::sim {
@@ -84,8 +84,7 @@ class sim_node {
 
  private:
   friend class world;
-  sim_node(world& in, std::size_t index, std::string label);
-  world& in_;
+  sim_node(std::size_t index, std::string label);
   std::size_t index_;
   std::string label_;
   std::string name_;
@@ -217,9 +216,12 @@ class world {
   void inject();
   void end_faults_due();
   void end_faults();
+  void say_goodbye();
+  void block(const std::vector<sim_node*>& some, const std::vector<sim_node*>& others, bool on);
   void end_later(std::function<void()> end);
   std::chrono::nanoseconds some_time(std::chrono::nanoseconds mean);
   sim_node* some_node(bool must_be_up);
+  std::pair<sim_node*, sim_node*> some_pair();  // two different ones, or none
   void strike_partition();
   void strike_one_way();
   void strike_stall();
