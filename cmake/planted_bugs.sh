@@ -10,9 +10,10 @@ bash cmake/planted_bugs.sh [NAME...]
   builds what is needed and runs, until one fails,
     the simulation: sim_tests, its long tests with up to TROUPE_SEEDS (10000) seeds
     the unit tests: core_tests and net_tests
-  A bug in a lock-free part is looked for by the model checker before: model_tests. Prints a table,
-  and after it, without NAMEs, that of the weakened memory orders. Exit status 1 if the simulation
-  and the model checker find less than 95 %, or a patch does not apply.
+  A bug in a lock-free part is looked for by the model checker before: model_tests; one in what
+  reads bytes by the fuzz targets, each with TROUPE_SEEDS random scripts. Prints a table, and after
+  it, without NAMEs, that of the weakened memory orders. Exit status 1 if all but the unit tests
+  find less than 95 %, or a patch does not apply.
 PLANTED_DIR holds the copy and its build: build/planted by default. CXX chooses the compiler.
 HELP
 }
@@ -51,14 +52,15 @@ run() {
 # attempt KIND PROGRAM TESTS: true if the bug is found; sets `by`, `how_fast` and `says`.
 attempt() {
   local start=$EPOCHREALTIME status seed
+  says=''
   run "$2" "$3"
   status=$?
   [[ $status == 0 ]] && return 1
   by=$1
   how_fast=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }')
   seed=$(grep -ao 'TROUPE_SEED=[0-9]*' "$dir/run.log" | head -1 | cut -d= -f2)
-  says=$(grep -a '^the simulation failed: \|^not found: ' "$dir/run.log" | head -1 |
-    sed 's/^the simulation failed: //; s/^at [0-9.]* s\( on [a-z]*\)\?: //')
+  says=$(grep -a '^the simulation failed: \|^not found: \|^broken: ' "$dir/run.log" | head -1 |
+    sed 's/^\(the simulation failed\|broken\): //; s/^at [0-9.]* s\( on [a-z]*\)\?: //')
   [[ -z $says ]] && says=$(grep -aA1 'FAILED:' "$dir/run.log" | sed -n 2p | xargs -0 echo -n)
   [[ $status -ge 124 && -z $says ]] && says="ended with status $status"
   [[ -n $seed ]] && how_fast="seed $seed, $how_fast"
@@ -69,6 +71,12 @@ find_bug() { # patch
   if grep -q '^+++ .*\(runtime/[a-z_]*\|troupe/push_list\|outbound_queue\)\.hpp' "$1"; then
     build model_tests || return 2
     attempt 'model checker' model_tests '*' && return
+  fi
+  if grep -q '^+++ .*net/src/\(wire\|protocol\)/' "$1"; then
+    for harness in handshake_fuzz connection_fuzz pair_fuzz; do
+      build "$harness" || return 2
+      attempt 'fuzz target' "$harness" '' && return
+    done
   fi
   build sim_tests || return 2
   attempt 'simulation' sim_tests 'a tree of supervisors*' && return
@@ -104,11 +112,11 @@ for name in "${names[@]}"; do
       broken=1
       ;;
   esac
-  [[ $by == 'simulation' || $by == 'model checker' ]] && ((++found))
+  [[ -n $by && $by != *test ]] && ((++found))
   patch -p1 -s -f -R --no-backup-if-mismatch < "$patch" > /dev/null
 done
 share=$((100 * found / ${#names[@]}))
-printf '\n%d of %d found by the simulation or the model checker: %d %%\n' \
+printf '\n%d of %d found by simulation, model checker or fuzz targets: %d %%\n' \
   "$found" "${#names[@]}" "$share"
 if [[ $# == 0 ]]; then
   build model_tests && "$dir/build/tests/model_tests" --mutations
