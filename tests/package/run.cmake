@@ -15,7 +15,7 @@ execute_process(COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET
   COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 execute_process(COMMAND_ERROR_IS_FATAL ANY
   COMMAND ${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE} -B ${outside} -DCMAKE_PREFIX_PATH=${prefix}
-    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${flags})
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${flags} -DCAF_CORE_LIBRARY=${CAF})
 execute_process(COMMAND_ERROR_IS_FATAL ANY COMMAND ${CMAKE_COMMAND} --build ${outside})
 run_program(counter "the counter says 42")
 run_program(cluster "the counter there says 42")
