@@ -105,8 +105,23 @@ class run {
     switch (in_.number(8)) {
       case 0: out[in_.number() % out.size()] ^= static_cast<std::byte>(1 + in_.number(255)); break;
       case 1: out.resize(1 + in_.number() % out.size()); break;
+      case 2: out = with_shorter_proof(out); break;
       default: break;
     }
+    return out;
+  }
+
+  body with_shorter_proof(const body& of) {
+    auto frame = parse_frame(of);
+    if (!frame) return of;
+    std::string* const proof = frame->has_proof()     ? frame->mutable_proof()->mutable_mac()
+                               : frame->has_welcome() ? frame->mutable_welcome()->mutable_mac()
+                                                      : nullptr;
+    if (proof == nullptr) return of;
+    proof->resize(in_.number() % (proof->size() + 1));
+    body out;
+    append_frame(out, *frame);
+    out.erase(out.begin(), out.begin() + frame_prefix_bytes);
     return out;
   }
 

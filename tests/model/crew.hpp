@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/model_sync.hpp"
+#include "runtime/next_slot.hpp"
 #include "runtime/parking.hpp"
 #include "runtime/run_queue.hpp"
 
@@ -141,7 +142,7 @@ class crew {
   [[nodiscard]] bool next_waits(std::size_t beside, const place& at = place::current()) const {
     bool any = false;
     for (std::size_t i = 0; next_ && i < workers_ && !any; ++i)
-      any = i != beside && members_[i].next.load(std::memory_order_seq_cst) != nullptr;
+      any = i != beside && !members_[i].next.empty();
     return run_.check(any, at);
   }
   [[nodiscard]] std::chrono::nanoseconds rest_limit(std::size_t worker) const {
@@ -156,7 +157,7 @@ class crew {
   }
   // From the task that the worker runs.
   void wake(std::size_t worker, task& t) {
-    if (task* const displaced = members_[worker].next.exchange(&t, std::memory_order_seq_cst)) {
+    if (task* const displaced = members_[worker].next.put(&t)) {
       work_.put(worker, *displaced);
       resting.notify();
     } else {
@@ -164,7 +165,7 @@ class crew {
     }
   }
   // Before the workers start.
-  void give(std::size_t worker, task& first) { members_[worker].next.store(&first); }
+  void give(std::size_t worker, task& first) { members_[worker].next.put(&first); }
   void start() {
     constexpr std::array<std::string_view, 3> names{"worker 1", "worker 2", "worker 3"};
     for (std::size_t i = 0; i < workers_; ++i) run_.start(names[i], [this, i] { work(i); });
@@ -178,7 +179,7 @@ class crew {
 
  private:
   struct member {
-    model_atomic<task*> next{nullptr};
+    internal::next_slot<model_sync, task> next;
     model_atomic<std::uint64_t> turns{0};
     internal::resting_place<model_sync> place;
     std::array<std::uint64_t, 3> seen_turns{};  // by this one, of all
@@ -198,12 +199,9 @@ class crew {
       }
     }
   }
-  task* take_next(member& of) {
-    if (!next_ || of.next.load(std::memory_order_relaxed) == nullptr) return nullptr;
-    return of.next.exchange(nullptr, std::memory_order_acq_rel);
-  }
   task* pick(std::size_t worker) {
-    if (task* const t = take_next(members_[worker])) return t;
+    if (next_)
+      if (task* const t = members_[worker].next.take()) return t;
     return work_.take(worker, [this] { resting.notify(); });
   }
   void watch(std::size_t worker) {
@@ -216,7 +214,7 @@ class crew {
       if (turns != mine.seen_turns[i]) {
         quiet = quiet && i == worker;
       } else if (i != worker) {
-        if (task* const stuck = take_next(members_[i])) {
+        if (task* const stuck = next_ ? members_[i].next.steal() : nullptr) {
           work_.put(worker, *stuck);
           quiet = false;
         }

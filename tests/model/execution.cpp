@@ -112,8 +112,9 @@ void execution::choose_thread() {
   change_to(next);
 }
 
-// Nobody can go on. A thread that spins is shown what there is by now; then time passes and ends a
-// sleep that has a limit; else the program is stuck for good.
+// Nobody can go on. A thread that spins is shown what there is by now; then time passes, which ends
+// a sleep that has a limit and is long enough for all stores to be seen; else the program is stuck
+// for good.
 std::size_t execution::someone_stuck() {
   for (std::size_t i = 0; i < thread_count_; ++i) {
     thread& t = threads_[i];
@@ -129,6 +130,7 @@ std::size_t execution::someone_stuck() {
   if (count == 0) fail(stuck());
   const std::size_t next = timed[choices_.choose(count)];
   threads_[next].doing = state::ready;
+  memory_.show_newest(next, threads_[next].now);
   return next;
 }
 

@@ -38,6 +38,7 @@ class model_process {
       case push_result::pushed: return true;
       case push_result::woken:
         wakes_ = wakes_ + 1;  // as its link to the run queue
+        handed_over_ = l;
         take_turn();
         return true;
       case push_result::refused: break;
@@ -49,7 +50,9 @@ class model_process {
 
   void take_turn() {
     do {
-      letter* list = mail_.take_all();
+      letter* list = handed_over_;
+      handed_over_ = nullptr;
+      if (list == nullptr) list = mail_.take_all();
       while (list != nullptr) {
         letter* const l = list;
         list = l->next;
@@ -92,6 +95,7 @@ class model_process {
   execution& run_;
   mailbox<model_sync, letter> mail_;
   model_var<int> wakes_{0};
+  model_var<letter*> handed_over_{nullptr};
   model_var<int> taken_{0};
   model_var<int> bounced_{0};
   model_var<bool> gone_{false};

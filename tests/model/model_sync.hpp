@@ -141,6 +141,19 @@ struct model_sync {
   template <class T>
   using var = model_var<T>;
 
+  // Both barriers are steps of all threads on one word, which orders them.
+  struct lopsided_barrier {
+    using place = std::source_location;
+    void light(const place& at = place::current()) {
+      word.fetch_add(0, std::memory_order_acq_rel, at);
+    }
+    void heavy(const place& at = place::current()) {
+      word.fetch_add(0, std::memory_order_acq_rel, at);
+    }
+    atomic<std::uint32_t> word;
+  };
+  static void yield() { execution::current().yield(); }
+
   static void sleep(const atomic<std::uint32_t>& word, std::uint32_t expected,
                     std::chrono::nanoseconds limit) {
     word.sleep_while(expected, limit == std::chrono::nanoseconds::max());

@@ -92,12 +92,14 @@ task<> driver_state::spawn_elsewhere() {
 
 task<> driver_state::ask_for_more_than_is_offered() {
   const std::string where = some_node();
-  const bool by_name = self_.random() % 2 == 0;
+  const std::uint64_t kind = self_.random() % 3;
   try {
-    if (by_name)
+    if (kind == 0)
       (void)co_await here_->net().spawn_on(self_, where, "what nobody offers", self_.id());
-    else
+    else if (kind == 1)
       (void)co_await here_->net().spawn_on(self_, where, "bystander", std::string("Bob"));
+    else  // whose bytes are those of the right one
+      (void)co_await here_->net().spawn_on(self_, where, "bystander", std::int64_t{7});
     fail("a node starts what it does not offer");
   } catch (const call_error&) {
   }

@@ -104,7 +104,8 @@ constexpr message_type describe_message() {
   type.size = sizeof(T);
   if constexpr (std::is_default_constructible_v<T>)
     type.construct = [](void* payload) { ::new (payload) T(); };
-  type.destroy = [](void* payload) noexcept { static_cast<T*>(payload)->~T(); };
+  if constexpr (!std::is_trivially_destructible_v<T>)
+    type.destroy = [](void* payload) noexcept { static_cast<T*>(payload)->~T(); };
   if constexpr (requires { T::message_form(type); }) {
     T::message_form(type);  // requests, replies and signals say what they are
   } else {

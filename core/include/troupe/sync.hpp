@@ -21,6 +21,21 @@ struct std_sync {
 
   // Sleeps while the word has the expected value, until it is woken or the limit is over. May
   // return for no reason.
+  // Of two threads that each write and then look at what the other writes, with a barrier between,
+  // one sees the other: the light one costs nothing, the heavy one a system call. (Linux:
+  // membarrier; where it is missing, the light one is a fence.)
+  struct lopsided_barrier {
+    static void light() noexcept {
+      if (kernel_helps)
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+      else
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+    static void heavy() noexcept;
+    static const bool kernel_helps;  // set before main
+  };
+  static void yield() noexcept;
+
   static void sleep(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                     std::chrono::nanoseconds limit) noexcept;
   static void wake_one(const std::atomic<std::uint32_t>& word) noexcept;

@@ -55,7 +55,7 @@ message_node* make_blank(const message_type& type) {
 
 void release(message_node* node) noexcept {
   const message_type& type = *node->type;
-  type.destroy(node->payload());
+  if (type.destroy != nullptr) type.destroy(node->payload());
   deallocate(node, sizeof(message_node) + type.size);
 }
 

@@ -19,3 +19,12 @@ class lazy_range {
 };
 
 }  // namespace troupe::platform
+
+namespace troupe::internal {
+
+// A worker's thread keeps some of the small blocks that it frees for what it allocates next, until
+// it ends.
+void keep_blocks() noexcept;
+void give_up_blocks() noexcept;
+
+}  // namespace troupe::internal

@@ -3,6 +3,7 @@
 #include <troupe/sync.hpp>
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -35,6 +36,21 @@ void futex_wake_one(const void* word) noexcept {
 }  // namespace troupe::platform
 
 namespace troupe::internal {
+
+namespace {
+bool register_barrier() noexcept {
+  return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+}  // namespace
+
+const bool std_sync::lopsided_barrier::kernel_helps = register_barrier();
+
+void std_sync::lopsided_barrier::heavy() noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (kernel_helps) ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+void std_sync::yield() noexcept { platform::yield_thread(); }
 
 void std_sync::sleep(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                      std::chrono::nanoseconds limit) noexcept {

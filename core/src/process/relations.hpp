@@ -44,8 +44,13 @@ relations& ties_of(process_slot& slot);
 std::uint64_t next_number(process_slot& slot);
 [[nodiscard]] pid id_of(const process_slot& slot) noexcept;
 
-// Takes what has come in: signals take effect, messages join the queue.
-void drain(process_slot& slot);
+// Takes what has come in: signals take effect, messages join the queue. False if there is nothing.
+void take_up(process_slot& slot);
+inline bool drain(process_slot& slot) {
+  if (!slot.has_new_mail()) return false;
+  take_up(slot);
+  return true;
+}
 // The running process is to end with that reason, at its next chance.
 void end_with(process_slot& slot, exit_reason reason) noexcept;
 // The same for the exception that is being handled; a crash report will tell.
@@ -55,7 +60,10 @@ void fail_with_exception() noexcept;
 void enqueue(process_slot& slot, message_node* node) noexcept;
 message_node* unlink_node(process_slot& slot, message_node** at) noexcept;
 // A request whose caller has given up: it is to be skipped. Marks it so that nobody is answered.
-[[nodiscard]] bool is_stale(message_node& node);
+[[nodiscard]] bool is_stale_request(message_node& node);
+[[nodiscard]] inline bool is_stale(message_node& node) {
+  return node.type->kind == message_kind::request && is_stale_request(node);
+}
 // The process takes this message: what reports and deadlines must know.
 void note_taken(process_slot& slot, const message_node& node);
 

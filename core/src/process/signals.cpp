@@ -115,6 +115,24 @@ void take_reply(process_slot& slot, message_node* node) {
   release(node);
 }
 
+void take_in(process_slot& slot, message_node* node) {
+  if (observer* const watch = running.home->watch) [[unlikely]]
+    watch->received(*node);
+  switch (node->type->kind) {
+    case message_kind::value:
+    case message_kind::request: enqueue(slot, node); break;
+    case message_kind::reply: take_reply(slot, node); break;
+    case message_kind::signal:
+      if (comes_too_late(slot, *node)) {
+        bounce(*running.home, id_of(slot), message(node), exit_reason::noproc);
+        break;
+      }
+      take_signal(slot, *node);
+      release(node);
+      break;
+  }
+}
+
 }  // namespace
 
 void enqueue(process_slot& slot, message_node* node) noexcept {
@@ -131,8 +149,7 @@ message_node* unlink_node(process_slot& slot, message_node** at) noexcept {
   return node;
 }
 
-bool is_stale(message_node& node) {
-  if (node.type->kind != message_kind::request) return false;
+bool is_stale_request(message_node& node) {
   auto& header = *static_cast<request_header*>(node.payload());
   if (header.deadline == steady_time::max() || header.deadline > time_of_turn()) return false;
   reached(*running.home, "a request was skipped because its caller had given up");
@@ -164,28 +181,10 @@ void fail_with_exception() noexcept {
   slot.ties->reported = !slot.ties->reason.expected();
 }
 
-void drain(process_slot& slot) {
+void take_up(process_slot& slot) {
+  if (message_node* const first = slot.take_handed_over()) take_in(slot, first);
   message_node* list = slot.mail.take_all();
-  observer* const watch = running.home->watch;
-  while (list != nullptr) {
-    message_node* const node = list;
-    list = node->next;
-    if (watch != nullptr) [[unlikely]]
-      watch->received(*node);
-    switch (node->type->kind) {
-      case message_kind::value:
-      case message_kind::request: enqueue(slot, node); break;
-      case message_kind::reply: take_reply(slot, node); break;
-      case message_kind::signal:
-        if (comes_too_late(slot, *node)) {
-          bounce(*running.home, id_of(slot), message(node), exit_reason::noproc);
-          break;
-        }
-        take_signal(slot, *node);
-        release(node);
-        break;
-    }
-  }
+  while (list != nullptr) take_in(slot, std::exchange(list, list->next));
 }
 
 }  // namespace troupe::internal

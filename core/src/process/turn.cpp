@@ -87,8 +87,7 @@ void finish(process_slot& slot) {
 
 bool take_turn(process_slot& slot) {
   running.now = {};
-  for (;;) {
-    drain(slot);
+  for (drain(slot);; drain(slot)) {
     if (slot.ending && !held_by_operation(slot)) {
       finish(slot);
       return false;
@@ -101,10 +100,12 @@ bool take_turn(process_slot& slot) {
         return false;
       }
       if (slot.ties != nullptr && !slot.ties->abandoned.empty()) answer_abandoned(slot, no_reply());
-      if (std::exchange(slot.yielded, false) && !slot.ending) return true;
-    } else if (slot.mail.try_idle()) {
-      return false;
+      if (slot.ending) continue;
+      if (std::exchange(slot.yielded, false)) return true;
+      // It waits, and has looked at all that was there (wait::ready): only new mail can wake it.
+      if (slot.what->waiting == nullptr) continue;
     }
+    if (slot.mail.try_idle()) return false;
   }
 }
 

@@ -51,10 +51,7 @@ wait::~wait() {
 bool wait::ready() {
   process_slot& slot = *running.slot;
   if (slot.ending) return false;
-  if (!over(*this, slot)) {
-    drain(slot);
-    if (slot.ending || !over(*this, slot)) return false;
-  }
+  if (!over(*this, slot) && (!drain(slot) || slot.ending || !over(*this, slot))) return false;
   if (running.budget-- > 0) return true;
   slot.yielded = true;  // it has what it waited for, but others are to have their turn first
   return false;

@@ -54,7 +54,7 @@ void engine::deliver(pid to, message_node* node) noexcept {
   if (slot == nullptr) return undelivered(to, node);
   switch (slot->mail.push(node, to.generation())) {
     case push_result::pushed: return;
-    case push_result::woken: return schedule(*slot);
+    case push_result::woken: slot->hand_over(node); return schedule(*slot);
     case push_result::refused: return undelivered(to, node);
   }
 }

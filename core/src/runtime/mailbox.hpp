@@ -12,7 +12,7 @@ namespace troupe::internal {
 enum class push_result : std::uint8_t {
   refused,  // the process of that generation is gone; the node is still the caller's
   pushed,   // the process is scheduled already
-  woken,    // it was idle: the caller must schedule it
+  woken,    // it was idle: the caller has it, with the node, until it has scheduled it
 };
 
 // Many producers, one consumer; one word. The word holds the newest node of a list that goes
@@ -38,20 +38,27 @@ class mailbox {
     word_.store(tag(generation) | scheduled, std::memory_order_relaxed);
   }
 
-  // Any thread. The release half publishes the node's contents; it pairs with the acquire of
-  // take_all. The acquire half pairs with try_idle: the caller that wakes the process sees what it
-  // did before. The acquires of what is merely read pair with close: who is refused sees what was
-  // released before.
+  // Any thread. Whoever wakes the process keeps the node, and hands it over with the process: the
+  // first mail after an idle time costs its owner no step on this word. The release half publishes
+  // the node's contents; it pairs with the acquire of take_all. The acquire half pairs with
+  // try_idle: the caller that wakes the process sees what it did before. The acquires of what is
+  // merely read pair with close: who is refused sees what was released before.
   push_result push(Node* node, std::uint32_t generation) noexcept {
     std::uint64_t seen = word_.load(std::memory_order_acquire);
     for (;;) {
       if ((seen & tag_mask) != tag(generation)) return push_result::refused;
+      const bool idle = (seen & scheduled) == 0;  // and so without mail
       node->next = pointer(seen);
-      const std::uint64_t wanted = tag(generation) | address(node) | scheduled;
+      const std::uint64_t wanted = tag(generation) | (idle ? 0 : address(node)) | scheduled;
       if (word_.compare_exchange_weak(seen, wanted, std::memory_order_acq_rel,
                                       std::memory_order_acquire))
-        return (seen & scheduled) != 0 ? push_result::pushed : push_result::woken;
+        return idle ? push_result::woken : push_result::pushed;
     }
+  }
+
+  // Owner. Whether mail has come; a guess, as all that is not taken.
+  [[nodiscard]] bool any() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & address_mask) != 0;
   }
 
   // Owner. All mail, oldest first; null if there is none. The process stays scheduled.

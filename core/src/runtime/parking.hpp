@@ -74,6 +74,8 @@ class parking {
   // The worker has found work and runs it next.
   void begin_turn(std::size_t worker) noexcept {
     place& mine = *places_[worker];
+    if (!mine.searching && !mine.watching && !mine.left_poller) [[likely]]
+      return;
     if (stop_searching(mine) && pool_.has_work()) notify();
     // The turn may be long: another worker has to go into the poller, which the one on watch does.
     bool watch_wanted = mine.left_poller;

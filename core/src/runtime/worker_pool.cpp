@@ -51,9 +51,8 @@ bool worker_pool::has_work() const noexcept {
 }
 
 bool worker_pool::next_waits(std::size_t beside) const noexcept {
-  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
-    return w->index_ != beside && w->next_.load(std::memory_order_seq_cst) != nullptr;
-  });
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [&](const auto& w) { return w->index_ != beside && !w->next_.empty(); });
 }
 
 std::chrono::nanoseconds worker_pool::rest_limit(std::size_t which) const {
@@ -85,8 +84,7 @@ worker::worker(worker_pool& pool, std::size_t index, steady_time now)
     : workplace(now), pool_(pool), index_(index), seen_turns_(worker_pool::max_workers) {}
 
 void worker::wake(process_slot& slot) {
-  process_slot* const displaced = next_.exchange(&slot, std::memory_order_seq_cst);
-  if (displaced != nullptr) {
+  if (process_slot* const displaced = next_.put(&slot)) {
     queue_.push(displaced);
     pool_.parking_.notify();
   } else {
@@ -102,6 +100,7 @@ void worker::put_back(process_slot& slot) {
 void worker::run() {
   platform::name_this_thread("troupe-worker");
   running = {.home = &pool_.home_, .at = this, .on = this};
+  keep_blocks();
   while (!pool_.parking_.stopping()) {
     if (process_slot* slot = pick()) {
       turn(*slot);
@@ -110,6 +109,7 @@ void worker::run() {
       watch();
     }
   }
+  give_up_blocks();
   running = {};
 }
 
@@ -123,25 +123,20 @@ void worker::turn(process_slot& slot) {
   if (again) put_back(slot);
 }
 
-process_slot* worker::take_next() noexcept {
-  if (next_.load(std::memory_order_relaxed) == nullptr) return nullptr;
-  return next_.exchange(nullptr, std::memory_order_acq_rel);
-}
-
 process_slot* worker::pick() {
   if (turns_.load(std::memory_order_relaxed) % worker_pool::turns_between_looks == 0) {
     look_around();
   }
   if (++in_a_row_ < worker_pool::max_in_a_row)
-    if (process_slot* slot = take_next()) return slot;
+    if (process_slot* slot = next_.take()) return slot;
   in_a_row_ = 0;
   if (pool_.home_.options.time->now() >= next_look_) look_around();
   if (process_slot* slot = queue_.take()) return slot;
-  if (process_slot* slot = take_next()) return slot;
+  if (process_slot* slot = next_.take()) return slot;
   look_outside();
   fire_timers();
   if (process_slot* slot = queue_.take()) return slot;
-  if (process_slot* slot = take_next()) return slot;
+  if (process_slot* slot = next_.take()) return slot;
   return steal();
 }
 
@@ -195,6 +190,9 @@ void worker::fire_timers() {
 // On watch: a process that computes for long must not hold up the one in its worker's next-slot.
 void worker::watch() {
   if (!pool_.parking_.watches(index_)) return;
+  const steady_time now = pool_.home_.options.time->now();
+  if (now < next_watch_) return;  // to steal costs both sides: who has just begun is not stuck
+  next_watch_ = later(now, worker_pool::watch_interval);
   bool quiet = true;
   for (std::size_t i = 0; i < pool_.workers_.size(); ++i) {
     worker& other = *pool_.workers_[i];
@@ -202,7 +200,7 @@ void worker::watch() {
     if (turns != seen_turns_[i]) {
       quiet = quiet && &other == this;
     } else if (&other != this) {
-      if (process_slot* stuck = other.take_next()) {
+      if (process_slot* stuck = other.next_.steal()) {
         queue_.push(stuck);
         quiet = false;
       }

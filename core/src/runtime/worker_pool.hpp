@@ -3,6 +3,7 @@
 #include "platform/threads.hpp"
 #include "runtime/blocking_pool.hpp"
 #include "runtime/engine.hpp"
+#include "runtime/next_slot.hpp"
 #include "runtime/parking.hpp"
 #include "runtime/run_queue.hpp"
 #include "runtime/workplace.hpp"
@@ -31,7 +32,6 @@ class worker : public workplace {
  private:
   friend class worker_pool;
   process_slot* pick();
-  process_slot* take_next() noexcept;
   process_slot* steal() noexcept;
   void turn(process_slot& slot);
   void look_outside();
@@ -42,12 +42,13 @@ class worker : public workplace {
   worker_pool& pool_;
   const std::size_t index_;
   run_queue<std_sync, process_slot> queue_;
-  std::atomic<process_slot*> next_{nullptr};  // taken by exchange: a thief may come for it
-  std::atomic<std::uint64_t> turns_{0};       // so that others see whether this one gets on
-  unsigned in_a_row_ = 0;                     // turns that went to `next_` since the queue had one
+  next_slot<std_sync, process_slot> next_;
+  std::atomic<std::uint64_t> turns_{0};  // so that others see whether this one gets on
+  unsigned in_a_row_ = 0;                // turns that went to `next_` since the queue had one
   steady_time next_look_{};
-  resting_place<std_sync> place_;
-  std::vector<std::uint64_t> seen_turns_;  // of all workers, when this one last watched
+  steady_time next_watch_{};
+  alignas(64) resting_place<std_sync> place_;  // others write to it
+  std::vector<std::uint64_t> seen_turns_;      // of all workers, when this one last watched
   platform::thread thread_;
 };
 

@@ -88,6 +88,7 @@ void remote_node::take_pushed() {
 void remote_node::flush() {
   take_pushed();
   if (queue_.take_overflow()) {
+    core::reached(cluster_.home(), "more waited for a node than may");
     const std::string why =
         "more waits for it than node_options::max_queued_messages or max_queued_bytes allow";
     if (session_ != nullptr) session_->fail(why);
