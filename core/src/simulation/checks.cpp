@@ -55,6 +55,15 @@ std::string check_monitors(const engine& home, pid self, const relations& ties) 
 
 }  // namespace
 
+// No pid is given twice.
+std::string checks::spawned(pid process) {
+  std::uint32_t& last = generations_[process.slot()];
+  if (process.generation() <= last)
+    return fmt::format("a pid means two processes: {} is given again", to_string(process));
+  last = process.generation();
+  return {};
+}
+
 // Each call ends once.
 std::string checks::answered(pid caller, const message_node& node) {
   const auto ref = static_cast<const troupe::internal::reply_header*>(node.payload())->ref;

@@ -15,6 +15,7 @@ using troupe::internal::message_node;
 // Each function gives the text of what is broken, or nothing.
 class checks {
  public:
+  std::string spawned(pid process);
   std::string sent(pid from, pid to, const message_node& node);
   std::string dropped(const message_node& node);
   std::string received(pid by, const message_node& node);
@@ -43,6 +44,7 @@ class checks {
   std::unordered_map<const message_node*, travelling> travelling_;
   std::unordered_map<pid, std::unordered_map<pid, pair_state>> pairs_;  // by receiver, by sender
   std::unordered_map<pid, std::set<std::uint64_t>> answered_;           // references, by caller
+  std::unordered_map<std::uint32_t, std::uint32_t> generations_;        // the last, by slot
 };
 
 }  // namespace troupe::sim::internal

@@ -91,6 +91,7 @@ void lodging::call(blocking_job& job) {
 void lodging::spawned(pid process, pid parent, std::string_view behaviour) {
   in_.past.name_process(index_, process, behaviour);
   in_.past.add(in_.now, happening::spawned, index_, process, parent, nullptr);
+  if (in_.checking()) expect(checks_.spawned(process));
 }
 
 void lodging::sent(pid to, const message_node& node) {
