@@ -22,11 +22,16 @@ troupe::process counter(context self) {
                           [&](troupe::request<get> asked) { asked.reply(count); });
 }
 
+// Not inline, so that cmake/bench_instructions.sh can count what a send costs.
+[[gnu::noinline]] void send_burst(context self, pid to, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) self.send(to, add{1});
+}
+
 // Sends `bursts` times `burst` messages; between bursts others have their turn.
 troupe::process produce(context self, pid to, std::int64_t bursts, std::int64_t burst, pid parent) {
   for (std::int64_t i = 0; i < bursts; ++i) {
     if (i > 0) co_await self.yield();
-    for (std::int64_t k = 0; k < burst; ++k) self.send(to, add{1});
+    send_burst(self, to, burst);
   }
   self.send(parent, done{});
 }
