@@ -43,6 +43,16 @@ void expect_equal(std::string_view what, std::int64_t is, std::int64_t must_be) 
           std::to_string(must_be));
 }
 
+void expect_soon(std::string_view what, const std::function<std::int64_t()>& look,
+                 std::int64_t must_be) {
+  constexpr auto step = std::chrono::milliseconds(10);
+  constexpr auto limit = std::chrono::minutes(1);
+  const auto start = std::chrono::steady_clock::now();
+  while (look() != must_be && std::chrono::steady_clock::now() - start < limit)
+    std::this_thread::sleep_for(step);
+  expect_equal(what, look(), must_be);
+}
+
 std::int64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
   std::int64_t total = 0;

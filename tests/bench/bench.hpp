@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,9 @@ class run {
 [[noreturn]] void wrong(std::string_view what);
 /// The same unless both numbers are equal.
 void expect_equal(std::string_view what, std::int64_t is, std::int64_t must_be);
+/// The same unless the number is that within a minute.
+void expect_soon(std::string_view what, const std::function<std::int64_t()>& look,
+                 std::int64_t must_be);
 
 /// Wall time that the function takes, in seconds.
 template <class Function>
@@ -64,7 +68,8 @@ template <class Function>
 [[nodiscard]] std::int64_t resident_bytes();
 /// CPU time that this OS process has taken, in seconds.
 [[nodiscard]] double cpu_seconds();
-/// Sleeps until this OS process uses no CPU any more: all that was spawned waits.
+/// Sleeps until this OS process uses no CPU any more, as far as can be seen from outside: what was
+/// spawned waits. For figures, not for results.
 void until_quiet();
 
 }  // namespace bench

@@ -37,7 +37,7 @@ END {
 
 function times(peer) {
   if (peer == "-" || peer * $3 == 0) return 0
-  return $2 ~ /\/s/ ? $3 / peer : peer / $3
+  return $2 ~ /^(messages|MiB)\/s/ ? $3 / peer : peer / $3
 }
 function at(f) { return left + width * (log(f) / log(10) - low) / (high - low) }
 function text(x, y, anchor, what) {

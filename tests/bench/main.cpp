@@ -47,12 +47,7 @@ std::vector<workload> choose(const std::vector<std::string>& names) {
 int run_here(const workload& w, const settings& how) {
   ::alarm(longest_run_seconds);
   bench::run run(w.name, how);
-  try {
-    w.measure(run);
-  } catch (const std::exception& failed) {
-    std::fprintf(stderr, "troupe-bench: %s\n", failed.what());
-    return 1;
-  }
+  w.measure(run);
   if (!run.reported()) bench::wrong("no figure");
   return 0;
 }
@@ -98,10 +93,17 @@ int main(int argc, char** argv) {
   program.add_option("--seconds", how.seconds, "how long idle looks")->check(CLI::PositiveNumber);
   try {
     program.parse(argc, argv);
-    if (troupe::net::is_peer()) return bench::serve_as_peer(how), 0;
-    if (only_list) return list(), 0;
-    return run_all(choose(names), how);
+    if (only_list)
+      list();
+    else if (troupe::net::is_peer())
+      bench::serve_as_peer(how);
+    else
+      return run_all(choose(names), how);
+    return 0;
   } catch (const CLI::Error& refused) {
     return program.exit(refused);
+  } catch (const std::exception& failed) {
+    std::fprintf(stderr, "troupe-bench: %s\n", failed.what());
+    return 1;
   }
 }

@@ -76,12 +76,12 @@ idle_cost measure_idle(run& bench, Spawn spawn_one) {
     each = ns_each(count, [&] { spawn_all(self, made, spawn_one); });
     co_return;
   });
+  const auto alive = [&] { return system.counts().processes; };
+  expect_soon("the number of processes that wait", alive, count);
   until_quiet();
-  expect_equal("the number of processes that wait", system.counts().processes, count);
   const std::int64_t growth = resident_bytes() - before;
   for (const pid p : made) system.send(p, stop{});
-  until_quiet();
-  expect_equal("the number of processes that did not stop", system.counts().processes, 0);
+  expect_soon("the number of processes that did not stop", alive, 0);
   return {each, static_cast<double>(growth) / static_cast<double>(count)};
 }
 
@@ -142,8 +142,8 @@ void spawn_exit(run& bench) {
                          });
                        }),
                "ns/process");
-  until_quiet();
-  expect_equal("the number of processes that did not end", system.counts().processes, 0);
+  expect_soon(
+      "the number of processes that did not end", [&] { return system.counts().processes; }, 0);
 }
 
 }  // namespace bench

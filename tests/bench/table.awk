@@ -31,7 +31,7 @@ END {
 # How many times better troupe is; 0 if that is not known.
 function ratio(peer) {
   if (value[peer] == "-" || value["troupe"] == "-" || value[peer] * value["troupe"] == 0) return 0
-  return $2 ~ /\/s/ ? value["troupe"] / value[peer] : value[peer] / value["troupe"]
+  return $2 ~ /^(messages|MiB)\/s/ ? value["troupe"] / value[peer] : value[peer] / value["troupe"]
 }
 function times(peer) { return ratio(peer) == 0 ? "-" : sprintf("%.1fx", ratio(peer)) }
 function number(v) {
@@ -43,7 +43,7 @@ function judge(workload,    text, p, wanted) {
   for (p = 1; p <= 2; ++p)
     if ((workload, peers[p]) in targets && ratio(peers[p]) > 0) {
       wanted = targets[workload, peers[p]]
-      text = text sprintf("%s %sx %s  ", title[peers[p]], wanted,
+      text = text sprintf("%s %sx %s, ", title[peers[p]], wanted,
                           verdict(ratio(peers[p]) >= wanted, wanted / ratio(peers[p])))
     }
   if ((workload, "most") in targets && value["troupe"] != "-") {
@@ -51,7 +51,7 @@ function judge(workload,    text, p, wanted) {
     text = text sprintf("<= %s %s", wanted,
                         verdict(value["troupe"] <= wanted, value["troupe"] / wanted))
   }
-  sub(/ +$/, "", text)
+  sub(/, $/, "", text)
   return text
 }
 function verdict(holds, factor) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What it costs to compile programs that use troupe, at -O0 on one core: the README's program and a
+# What it costs to compile programs that use troupe, at -O0, as CPU time: the README's program and a
 # server that handles 64 types; next to each the same with CAF where that is installed.
 # Usage: time.sh COST_OF BUILD_DIR, with the compiler in CXX.
 set -euo pipefail
@@ -76,7 +76,7 @@ compile() { # what, C++ standard, source, most seconds and MB if there is a targ
 program_of_readme >"$work/readme.cpp"
 troupe_server >"$work/troupe_server.cpp"
 caf_server >"$work/caf_server.cpp"
-printf '%-44s %8s %8s  %s\n' "compile time, $(basename "$CXX") -O0" s 'peak MB' target
+printf '%-44s %8s %8s  %s\n' "compile time, $(basename "$CXX") -O0" 'CPU s' 'peak MB' target
 compile "the README's program" c++20 "$work/readme.cpp" 2 500
 [[ ! -e /usr/include/caf/all.hpp ]] || compile '  the same with CAF' c++17 "$here/caf_counter.cpp"
 compile "a server that handles $handled types" c++20 "$work/troupe_server.cpp" 3 500
