@@ -37,6 +37,7 @@ troupe::process ring_member(context self, std::int64_t number, pid parent) {
 
 task<> run_ring(context self, std::int64_t members, std::int64_t tokens, std::int64_t hops) {
   std::vector<pid> all;
+  all.reserve(static_cast<std::size_t>(members));
   for (std::int64_t i = 0; i < members; ++i) all.push_back(self.spawn(ring_member, i, self.id()));
   for (std::size_t i = 0; i < all.size(); ++i)
     self.send(all[i], next_is{all[(i + 1) % all.size()]});
@@ -159,9 +160,8 @@ void big(run& bench) {
   bench.report(ns_each(2 * processes * processes,
                        [&] {
                          system.run([&](context self) -> task<> {
-                           std::vector<pid> made;
-                           for (std::int64_t i = 0; i < processes; ++i)
-                             made.push_back(self.spawn(pings_all, self.id()));
+                           std::vector<pid> made(static_cast<std::size_t>(processes));
+                           for (pid& p : made) p = self.spawn(pings_all, self.id());
                            const auto all = std::make_shared<const std::vector<pid>>(made);
                            for (const pid p : made) self.send(p, everybody{all});
                            std::int64_t answered = 0;

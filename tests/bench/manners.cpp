@@ -92,8 +92,8 @@ void mixed(run& bench) {
   const std::int64_t pings = bench.times(1'000);
   troupe::system system(bench.options());
   const auto seen = system.run([&](context self) -> task<latencies> {
-    std::vector<pid> all;
-    for (int i = 0; i < busy; ++i) all.push_back(self.spawn(computes));
+    std::vector<pid> all(busy);
+    for (pid& p : all) p = self.spawn(computes);
     auto result = co_await ping_now_and_then(self, pings);
     for (const pid p : all) self.exit(p, troupe::exit_reason::kill);
     co_return result;

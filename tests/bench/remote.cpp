@@ -65,7 +65,8 @@ void with_far_end(run& bench, Function function) {
   troupe::system system(bench.options());
   const troupe::net::node near(system, near_node());
   const troupe::net::peer_options other = {
-      .name = "far@127.0.0.1:0", .arguments = {"--workers", std::to_string(bench.chosen().workers)}};
+      .name = "far@127.0.0.1:0",
+      .arguments = {"--workers", std::to_string(bench.chosen().workers)}};
   system.run([&](context self) -> task<> {
     const auto far = co_await troupe::net::start_peer(self, near, other);
     const troupe::destination by_name{far_process, far.node};

@@ -36,15 +36,15 @@ troupe::process watcher(context self, pid parent) {
   }
 }
 
-task<> run_link_storm(context self, int watchers, std::int64_t rounds) {
-  std::vector<pid> all;
-  for (int i = 0; i < watchers; ++i) all.push_back(self.spawn(watcher, self.id()));
+task<> run_link_storm(context self, std::size_t watchers, std::int64_t rounds) {
+  std::vector<pid> all(watchers);
+  for (pid& p : all) p = self.spawn(watcher, self.id());
   for (std::int64_t round = 0; round < rounds; ++round) {
     const pid target = self.spawn(wait_for_the_end);
     for (const pid p : all) self.send(p, watch{target});
-    for (int i = 0; i < watchers; ++i) (void)co_await self.receive<ready>();
+    for (std::size_t i = 0; i < watchers; ++i) (void)co_await self.receive<ready>();
     self.exit(target, troupe::exit_reason::kill);
-    for (int i = 0; i < watchers; ++i) (void)co_await self.receive<done>();
+    for (std::size_t i = 0; i < watchers; ++i) (void)co_await self.receive<done>();
   }
 }
 
