@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include <cerrno>
+#include <ctime>
 #include <random>
 #include <system_error>
 
@@ -14,6 +15,11 @@ namespace {
 class real_clock final : public clock {
  public:
   steady_time now() const noexcept override { return std::chrono::steady_clock::now(); }
+  steady_time coarse() const noexcept override {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);  // steady_clock's, as of the last tick
+    return steady_time(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+  }
   std::chrono::system_clock::time_point wall() const noexcept override {
     return std::chrono::system_clock::now();
   }

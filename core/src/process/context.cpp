@@ -172,9 +172,7 @@ bool context::cancel(timer_ref ref) const {
   if (at == slot.ties->timers.end()) return false;
   internal::timer* const t = at->second;
   slot.ties->timers.erase(at);
-  const bool stopped = internal::disarm(*t);
-  internal::let_go(t);
-  return stopped;
+  return internal::disarm(t);
 }
 
 task<> context::sleep_for(std::chrono::nanoseconds time) {

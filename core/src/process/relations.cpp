@@ -29,10 +29,7 @@ void bounce_all(engine& home, pid self, message_node* list, const exit_reason& r
 }
 
 void cancel_all_timers(relations& ties) noexcept {
-  for (const auto& [ref, t] : ties.timers) {
-    disarm(*t);
-    let_go(t);
-  }
+  for (const auto& [ref, t] : ties.timers) disarm(t);
   ties.timers.clear();
 }
 

@@ -151,7 +151,11 @@ message_node* unlink_node(process_slot& slot, message_node** at) noexcept {
 
 bool is_stale_request(message_node& node) {
   auto& header = *static_cast<request_header*>(node.payload());
-  if (header.deadline == steady_time::max() || header.deadline > time_of_turn()) return false;
+  if (header.deadline == steady_time::max()) return false;
+  constexpr std::chrono::milliseconds more_than_coarse_lags{50};
+  const clock& time = *running.home->options.time;
+  if (header.deadline - time.coarse() > more_than_coarse_lags || header.deadline > time.now())
+    return false;
   reached(*running.home, "a request was skipped because its caller had given up");
   // Nobody here waits any more; a node that asked for one of its processes keeps a note until it
   // has an answer.

@@ -13,7 +13,7 @@ timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t t
   t->waiter = waiter;
   t->token = token;
   t->node = node;
-  t->target = target;
+  if (node != nullptr) t->target = target;
   count(home, &tally::timers, 1);
   if (running.at != nullptr && running.home == &home) {
     t->home = &running.at->wheel;
@@ -24,15 +24,24 @@ timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t t
   return t;
 }
 
-bool disarm(timer& t) noexcept {
-  if (!t.claim(timer_state::cancelled)) return false;
-  count(&tally::timers, -1);
-  if (message_node* node = std::exchange(t.node, nullptr)) release(node);
-  if (running.at != nullptr && t.home == &running.at->wheel)
-    t.home->remove(t);
-  else
-    t.home->transfers.recall(t);
-  return true;
+bool disarm(timer* t) noexcept {
+  const bool here = running.at != nullptr && t->home == &running.at->wheel;
+  if (here && t->in_wheel && t->only_two_hold()) {  // the process and this very wheel
+    count(&tally::timers, -1);
+    t->home->discard(*t);
+    return true;
+  }
+  const bool stopped = t->claim(timer_state::cancelled);
+  if (stopped) {
+    count(&tally::timers, -1);
+    if (message_node* node = std::exchange(t->node, nullptr)) release(node);
+    if (here)
+      t->home->remove(*t);
+    else
+      t->home->transfers.recall(*t);
+  }
+  let_go(t);
+  return stopped;
 }
 
 }  // namespace troupe::internal

@@ -8,7 +8,7 @@ namespace troupe::internal {
 // one hold on it, the wheel the other.
 timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t token,
                  message_node* node = nullptr, const destination& target = pid{});
-// Stops it; true if it had not fired. The caller's hold stays the caller's.
-bool disarm(timer& t) noexcept;
+// Stops it, and gives up the caller's hold; true if it had not fired.
+bool disarm(timer* t) noexcept;
 
 }  // namespace troupe::internal

@@ -86,7 +86,6 @@ void finish(process_slot& slot) {
 }  // namespace
 
 bool take_turn(process_slot& slot) {
-  running.now = {};
   for (drain(slot);; drain(slot)) {
     if (slot.ending && !held_by_operation(slot)) {
       finish(slot);

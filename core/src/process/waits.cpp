@@ -43,9 +43,7 @@ bool receive_over(wait& self, process_slot& slot) {
 // --- all waits ----------------------------------------------------------------------------------
 
 wait::~wait() {
-  if (timeout == nullptr) return;
-  disarm(*timeout);
-  let_go(timeout);
+  if (timeout != nullptr) disarm(timeout);
 }
 
 bool wait::ready() {

@@ -94,11 +94,6 @@ void count(std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept {
   count(*running.home, which, n);
 }
 
-steady_time time_of_turn() noexcept {
-  if (running.now == steady_time{}) running.now = running.home->options.time->now();
-  return running.now;
-}
-
 // --- the door for transports ---
 
 void attach(engine& home, std::shared_ptr<distribution> carrier) {

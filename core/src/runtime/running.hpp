@@ -43,13 +43,9 @@ struct running_state {
   workplace* at = nullptr;
   worker* on = nullptr;
   process_slot* slot = nullptr;
-  int budget = 0;        // messages that the process may still take in this turn
-  steady_time now = {};  // read from the clock at most once a turn: see time_of_turn
+  int budget = 0;  // messages that the process may still take in this turn
 };
 extern constinit thread_local running_state running;
-
-// The time, to within a turn: good enough to tell whether a deadline is over.
-[[nodiscard]] steady_time time_of_turn() noexcept;
 
 // Messages that a process may take before it goes to the end of the queue.
 inline constexpr int turn_budget = 64;

@@ -32,6 +32,11 @@ class timer_claim {
   [[nodiscard]] unsigned holders() const noexcept {
     return holders_.load(std::memory_order_relaxed);
   }
+  // By a thread that has both holds: nobody else can reach it. Acquire pairs with let_go: what a
+  // third holder did before it let go is over.
+  [[nodiscard]] bool only_two_hold() const noexcept {
+    return holders_.load(std::memory_order_acquire) == 2;
+  }
   // Before and after it is in the list of transfers. False if it is there already. Acquire and
   // release both ways: the owner's look at the state after it has left sees what was changed before
   // an entering that came too late, and who enters again may write the link.

@@ -6,11 +6,16 @@
 
 namespace troupe::internal {
 
+namespace {
+void free_timer(timer& t) noexcept {
+  if (t.node != nullptr) release(t.node);
+  t.~timer();
+  deallocate(&t, sizeof(timer));
+}
+}  // namespace
+
 void let_go(timer* t) noexcept {
-  if (!t->let_go()) return;
-  if (t->node != nullptr) release(t->node);
-  t->~timer();
-  deallocate(t, sizeof(timer));
+  if (t->let_go()) free_timer(*t);
 }
 
 timer_wheel::timer_wheel(steady_time start) noexcept : start_(start) {}
@@ -66,6 +71,11 @@ void timer_wheel::remove(timer& t) noexcept {
   if (!t.in_wheel) return;
   unlink(t);
   let_go(&t);
+}
+
+void timer_wheel::discard(timer& t) noexcept {
+  unlink(t);
+  free_timer(t);
 }
 
 timer* timer_wheel::detach(level& from, std::size_t index) noexcept {

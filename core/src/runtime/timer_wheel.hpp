@@ -48,6 +48,8 @@ class timer_wheel {
   // Owner.
   void arm(timer& t) noexcept;
   void remove(timer& t) noexcept;
+  // Of a timer in the wheel that only the wheel and the caller hold: both give it up.
+  void discard(timer& t) noexcept;
   // How other threads reach it.
   timer_transfers<std_sync, timer> transfers;
   // Owner: fires what is due; `fire` is called for each, in order of deadline, then of arming.
