@@ -104,6 +104,7 @@ bool system::alive(pid process) {
 }
 
 pid system::start_tree(internal::strategy how, std::vector<child_spec> children) {
+  internal::check("supervise", how, children);
   const pid tree = run([&](context self) -> task<pid> {
     internal::launch_options options;
     options.monitor = options.announce = true;

@@ -136,8 +136,9 @@ child_spec spec_of(const std::shared_ptr<board>& b, const plan& p) {
                                                     std::make_shared<life>(b, p), p)
                                 .id;
                           }};
-  record.type = p.type;
-  record.shutdown = p.limit;
+  record.policy.type = p.type;
+  record.policy.shutdown = p.limit;
+  record.policy.brutal_kill = p.limit == 0ns;
   record.start = [b, id = p.id, start = record.start](auto& home, const auto& options) {
     b->say("start " + id);
     return b->processes[id] = start(home, options);

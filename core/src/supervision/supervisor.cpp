@@ -7,8 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
-#include <stdexcept>
 
 namespace troupe {
 
@@ -53,7 +51,7 @@ struct [[nodiscard]] child_start : receive_wait {
 class supervisor_process {
  public:
   supervisor_process(context self, strategy how, std::vector<child_spec> specs)
-      : self_(self), how_(how.kind), intensity_(how.intensity, how.period) {
+      : self_(self), how_(how), intensity_(how.intensity, how.period) {
     for (child_spec& spec : specs) children_.push_back({spec.record(), {}});
   }
 
@@ -66,6 +64,7 @@ class supervisor_process {
   task<> stop_from(std::size_t first, std::size_t but = ~std::size_t{0});
   task<> child_ended(exit_signal ended);
   task<> restart(std::size_t index);
+  [[nodiscard]] bool is_over_without_it() const;
   void report(const child& c, std::string_view what, const exit_reason& why) const {
     const auto level = why.expected() ? log_level::info : log_level::error;
     self_.system().log(
@@ -77,7 +76,7 @@ class supervisor_process {
   }
 
   context self_;
-  strategy_kind how_;
+  strategy how_;
   restart_intensity intensity_;
   std::vector<child> children_;
 };
@@ -153,10 +152,10 @@ task<> supervisor_process::stop(child& c) {
   const auto early = co_await self_.receive_within<exit_signal>(
       std::chrono::nanoseconds::zero(), [p](const exit_signal& e) { return e.from == p; });
   const auto is_ours = [ref](const down& d) { return d.ref == ref; };
-  bool asked = c.spec.shutdown > std::chrono::nanoseconds::zero();
+  const bool asked = !c.spec.policy.brutal_kill;
   if (asked) self_.exit(p, exit_reason::shutdown);
   std::optional<down> ended;
-  if (asked) ended = co_await self_.receive_within<down>(c.spec.shutdown, is_ours);
+  if (asked) ended = co_await self_.receive_within<down>(c.spec.policy.shutdown, is_ours);
   if (!ended) {
     self_.exit(p, exit_reason::kill);
     ended = co_await self_.receive<down>(is_ours);
@@ -178,13 +177,22 @@ task<> supervisor_process::child_ended(exit_signal ended) {
   if (at == children_.end()) co_return;  // not a child of ours, or not any more
   report(*at, "ended with", ended.reason);
   at->process = {};
-  const restart_type type = at->spec.type;
-  const auto index = static_cast<std::size_t>(at - children_.begin());
-  if (type == restart_type::permanent ||
-      (type == restart_type::transient && !ended.reason.expected()))
-    co_await this->restart(index);
-  else if (type == restart_type::temporary)
-    children_.erase(at);
+  const child_policy policy = at->spec.policy;
+  if (policy.type == restart_type::permanent ||
+      (policy.type == restart_type::transient && !ended.reason.expected()))
+    co_return co_await this->restart(static_cast<std::size_t>(at - children_.begin()));
+  if (policy.type == restart_type::temporary) children_.erase(at);
+  if (policy.significant && is_over_without_it()) {
+    co_await stop_from(0);
+    self_.exit(exit_reason::shutdown);
+  }
+}
+
+// A significant child has ended for good. (OTP: supervisor:do_auto_shutdown/2.)
+bool supervisor_process::is_over_without_it() const {
+  if (how_.auto_shutdown == auto_shutdown::any_significant) return true;
+  return std::none_of(children_.begin(), children_.end(),
+                      [](const child& c) { return c.spec.policy.significant && c.process; });
 }
 
 task<> supervisor_process::restart(std::size_t index) {
@@ -197,14 +205,15 @@ task<> supervisor_process::restart(std::size_t index) {
   }
   std::size_t first = index;
   std::size_t end = index + 1;
-  if (how_ != strategy_kind::one_for_one) {
-    if (how_ == strategy_kind::one_for_all) first = 0;
+  if (how_.kind != strategy_kind::one_for_one) {
+    if (how_.kind == strategy_kind::one_for_all) first = 0;
     end = children_.size();
     co_await stop_from(first, index);
   }
   // Temporary children that were stopped with the others do not come back.
   for (std::size_t i = end; i-- > first;)
-    if (i != index && children_[i].spec.type == restart_type::temporary && !children_[i].process) {
+    if (i != index && children_[i].spec.policy.type == restart_type::temporary &&
+        !children_[i].process) {
       children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(i));
       --end;
       if (i < index) --index;
@@ -215,23 +224,6 @@ task<> supervisor_process::restart(std::size_t index) {
     report(children_[i], "did not start again", failure);
     self_.send(self_.id(), retry_restart{children_[i].spec.id});
     co_return;
-  }
-}
-
-void check(const strategy& how, const std::vector<child_spec>& children) {
-  if (how.intensity < 0)
-    throw std::invalid_argument("troupe: a supervisor's intensity must be 0 or more");
-  if (how.period <= std::chrono::nanoseconds::zero())
-    throw std::invalid_argument("troupe: a supervisor's period must be more than zero");
-  std::set<std::string_view> ids;
-  for (const child_spec& spec : children) {
-    const std::string& id = spec.record().id;
-    if (!ids.insert(id).second)
-      throw std::invalid_argument(
-          fmt::format("troupe: two children of one supervisor have the id '{}'", id));
-    if (spec.record().shutdown < std::chrono::nanoseconds::zero())
-      throw std::invalid_argument(
-          fmt::format("troupe: child '{}': shutdown must not be negative", id));
   }
 }
 
@@ -248,7 +240,6 @@ void announce_started(context self) {
 
 pid launch_supervisor(engine& home, const launch_options& options, strategy how,
                       std::vector<child_spec> children) {
-  check(how, children);
   return launch(home, options, "troupe::supervisor", supervise, how, std::move(children),
                 options.announce)
       .id;

@@ -1,0 +1,56 @@
+// What makes a specification one that can be carried out.
+#include <troupe/supervisor.hpp>
+
+#include <fmt/format.h>
+
+#include <set>
+#include <stdexcept>
+
+namespace troupe::internal {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// Of one child, or of the supervisor itself.
+class complaints {
+ public:
+  explicit complaints(std::string about) : about_(std::move(about)) {}
+  void refuse_if(bool wrong, std::string_view field, std::string_view why) const {
+    if (wrong) throw std::invalid_argument(fmt::format("troupe: {}: {}: {}", about_, field, why));
+  }
+
+ private:
+  std::string about_;
+};
+
+void check_policy(const complaints& of, const strategy& how, const child_policy& child) {
+  of.refuse_if(child.shutdown < nanoseconds::zero(), "shutdown", "the limit must not be negative");
+  of.refuse_if(child.shutdown_given && child.brutal_kill, "shutdown",
+               "there is no limit for a child with brutal_kill: leave one of the two out");
+  of.refuse_if(child.significant && child.type == restart_type::permanent, "significant",
+               "a permanent child is always restarted: make it transient or temporary");
+  of.refuse_if(child.significant && how.auto_shutdown == auto_shutdown::never, "significant",
+               "its supervisor needs .auto_shutdown = any_significant or all_significant");
+}
+
+}  // namespace
+
+void check_child(std::string_view supervisor, const strategy& how, const child_record& child) {
+  check_policy(complaints(fmt::format("supervisor '{}', child '{}'", supervisor, child.id)), how,
+               child.policy);
+}
+
+void check(std::string_view supervisor, const strategy& how,
+           const std::vector<child_spec>& children) {
+  const complaints of(fmt::format("supervisor '{}'", supervisor));
+  of.refuse_if(how.intensity < 0, "intensity", "it must be 0 or more");
+  of.refuse_if(how.period <= nanoseconds::zero(), "period", "it must be more than zero");
+  std::set<std::string_view> ids;
+  for (const child_spec& spec : children) {
+    const std::string& id = spec.record().id;
+    of.refuse_if(!ids.insert(id).second, "id", fmt::format("two children have the id '{}'", id));
+    check_child(supervisor, how, spec.record());
+  }
+}
+
+}  // namespace troupe::internal
