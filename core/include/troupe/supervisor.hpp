@@ -1,6 +1,7 @@
 #pragma once
 
 #include <troupe/child_spec.hpp>
+#include <troupe/supervisor_requests.hpp>
 
 #include <stdexcept>
 #include <string>

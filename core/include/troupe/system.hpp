@@ -134,11 +134,11 @@ class system {
   [[nodiscard]] bool alive(pid process);
 
   /// Starts a supervision tree and waits until all its children have started; throws
-  /// `start_failed` if one does not. The tree is stopped with the system, or by
-  /// `exit(pid, exit_reason::shutdown)`.
+  /// `start_failed` if one does not, and std::invalid_argument if a specification contradicts
+  /// itself. The tree is stopped with the system, or by `exit(tree, exit_reason::shutdown)`.
   template <supervision_strategy Strategy>
-  pid supervise(Strategy strategy, std::vector<child_spec> children) {
-    return start_tree(internal::as_strategy(strategy), std::move(children));
+  supervisor_ref supervise(Strategy strategy, std::vector<child_spec> children) {
+    return supervisor_ref(start_tree(internal::as_strategy(strategy), std::move(children)));
   }
 
   [[nodiscard]] system_counts counts() const;

@@ -1,0 +1,31 @@
+#pragma once
+// How one child comes to life and how it is ended: what supervisors of all kinds share.
+
+#include <troupe/supervisor.hpp>
+
+#include <optional>
+
+namespace troupe::internal {
+
+// What became of a start.
+struct start_outcome {
+  pid process;          // none if it failed
+  exit_reason failure;  // `normal` if it did not
+  [[nodiscard]] bool failed() const noexcept { return failure != exit_reason::normal; }
+};
+
+// Of a child that was launched just now: waits until it is through its init, or has ended in it.
+// A child that does not announce this is through at once.
+task<start_outcome> await_init(context self, pid launched, bool announces);
+
+// Stops a child as OTP does. Gives the reason with which it ended if that is not the one meant.
+task<std::optional<exit_reason>> stop_process(context self, pid child, const child_policy& policy);
+
+// What a request fails with.
+exit_reason refusal(context self, std::string_view child, child_refused::cause why,
+                    pid process = {}, exit_reason reason = {});
+
+// Throws std::invalid_argument: see `check`.
+void check_child(std::string_view supervisor, const strategy& how, const child_record& child);
+
+}  // namespace troupe::internal
