@@ -23,6 +23,7 @@ struct child_policy {
   std::chrono::nanoseconds shutdown = std::chrono::seconds(5);
   bool shutdown_given = false;
   bool brutal_kill = false;
+  std::chrono::nanoseconds start_limit = infinity;
   bool significant = false;
   bool supervises = false;
 };
@@ -57,6 +58,14 @@ class child_settings {
     policy().brutal_kill = true;
     return self();
   }
+  /// How long its init may take; then it is killed and has not started. For ever unless set, as in
+  /// OTP. For what has an init: a server or a supervisor. C++ cannot stop a constructor that does
+  /// not return: it holds its worker, and the supervisor, which needs another worker for this,
+  /// waits for the killed child no longer than this time once more.
+  Self start_within(std::chrono::nanoseconds limit) && {
+    policy().start_limit = limit;
+    return self();
+  }
   /// Its end may end its supervisor: see `auto_shutdown`. Not for a permanent child, which has no
   /// end, and only under a supervisor whose auto_shutdown is not `never`.
   Self significant() && {
@@ -72,6 +81,11 @@ class child_settings {
 };
 
 }  // namespace internal
+
+/// With this reason a child says in its init that it is not needed: `self.exit(troupe::ignore())`
+/// in a server's constructor, or anywhere in a process function. It has started well, does not run
+/// and is not restarted; a supervisor can start it later by `restart_child`. (OTP: `ignore`.)
+[[nodiscard]] exit_reason ignore();
 
 /// One child of a supervisor: how it is started, restarted and stopped. A value; the setters can
 /// be chained: `child<accounts>("accounts", dsn).shutdown(10s).transient()`. What contradicts

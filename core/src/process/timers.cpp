@@ -6,21 +6,36 @@
 
 namespace troupe::internal {
 
-timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t token,
-                 message_node* node, const destination& target) {
+namespace {
+
+timer* make_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t token) {
   auto* t = ::new (allocate(sizeof(timer))) timer;
   t->deadline = deadline;
   t->waiter = waiter;
   t->token = token;
+  count(home, &tally::timers, 1);
+  return t;
+}
+
+}  // namespace
+
+timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t token,
+                 message_node* node, const destination& target) {
+  timer* const t = make_timer(home, deadline, waiter, token);
   t->node = node;
   if (node != nullptr) t->target = target;
-  count(home, &tally::timers, 1);
   if (running.at != nullptr && running.home == &home) {
     t->home = &running.at->wheel;
     t->home->arm(*t);
   } else {
     home.turns->arm(*t);
   }
+  return t;
+}
+
+timer* arm_timer_elsewhere(engine& home, steady_time deadline, pid waiter, std::uint64_t token) {
+  timer* const t = make_timer(home, deadline, waiter, token);
+  home.turns->arm(*t);
   return t;
 }
 

@@ -8,6 +8,8 @@ namespace troupe::internal {
 // one hold on it, the wheel the other.
 timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t token,
                  message_node* node = nullptr, const destination& target = pid{});
+// The same for a limit that must hold also while this worker is held up: by a child's constructor.
+timer* arm_timer_elsewhere(engine& home, steady_time deadline, pid waiter, std::uint64_t token);
 // Stops it, and gives up the caller's hold; true if it had not fired.
 bool disarm(timer* t) noexcept;
 

@@ -23,7 +23,8 @@ class scheduler {
   virtual ~scheduler() = default;
   // From a thread that is not one of its workers: a process can run.
   virtual void submit(process_slot& slot) = 0;
-  // From such a thread: takes the timer, with the wheel's hold on it.
+  // Takes the timer, with the wheel's hold on it: on a worker that is not the one that asks, if
+  // there are several.
   virtual void arm(timer& t) = 0;
   // Once at most: what idle workers wait in from now on.
   virtual void attach(poller& what) = 0;

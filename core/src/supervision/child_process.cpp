@@ -1,37 +1,75 @@
 #include "supervision/child_process.hpp"
 
 #include "process/internal_signals.hpp"
-#include "runtime/engine.hpp"
+#include "process/relations.hpp"
+#include "process/timers.hpp"
 
 namespace troupe::internal {
 namespace {
 
-// Waits until that child is through its init, or has ended in it.
-struct [[nodiscard]] init_wait : receive_wait {
-  explicit init_wait(pid started) : process(started) {
+// Waits until that child is through its init, or has ended in it; no longer than the limit.
+class [[nodiscard]] init_wait : public receive_wait {
+ public:
+  init_wait(pid started, std::chrono::nanoseconds limit) : process_(started), limit_(limit) {
     clauses = types;
     accepts = [](receive_wait& self, message_node& node) {
-      const pid wanted = static_cast<init_wait&>(self).process;
+      const pid wanted = static_cast<init_wait&>(self).process_;
       if (node.type == &message_type_of<init_done>)
         return static_cast<init_done*>(node.payload())->child == wanted;
       return static_cast<exit_signal*>(node.payload())->from == wanted;
     };
   }
+  [[nodiscard]] bool await_ready() { return ready_within(limit_); }
+  // A constructor that does not return holds the worker up, and with it the timers there.
+  void await_suspend(std::coroutine_handle<> leaf) {
+    if (match == nullptr && limit_ != infinity) {
+      process_slot& slot = *running.slot;
+      token = next_number(slot);
+      const steady_time deadline = later(running.home->options.time->now(), limit_);
+      timeout = arm_timer_elsewhere(*running.home, deadline, id_of(slot), token);
+    }
+    suspend(leaf);
+  }
+  [[nodiscard]] message await_resume() { return message(std::exchange(match, nullptr)); }
+
+ private:
   static constexpr std::array<const message_type*, 2> types = {&message_type_of<init_done>,
                                                                &message_type_of<exit_signal>};
-  [[nodiscard]] bool await_ready() { return ready(); }
-  void await_suspend(std::coroutine_handle<> leaf) { suspend(leaf); }
-  [[nodiscard]] message await_resume() { return message(std::exchange(match, nullptr)); }
-  pid process;
+  pid process_;
+  std::chrono::nanoseconds limit_;
 };
+
+// What a child ends with that is not needed.
+struct start_ignored {
+  friend bool operator==(const start_ignored&, const start_ignored&) = default;
+};
+
+// Kills a child whose init takes too long. Waits for its end, so that its name is free when it is
+// tried again. What it has sent meanwhile comes from a stranger.
+task<exit_reason> give_up(context self, pid child, std::chrono::nanoseconds limit) {
+  const monitor_ref ref = self.monitor(child);
+  self.unlink(child);
+  self.exit(child, exit_reason::kill);
+  (void)co_await self.receive_within<down>(limit, [ref](const down& d) { return d.ref == ref; });
+  self.demonitor(ref);
+  const auto in_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
+  co_return exit_reason::error(
+      "troupe::start_timeout",
+      fmt::format("its init took longer than the {} ms of start_within", in_ms.count()));
+}
 
 }  // namespace
 
-task<start_outcome> await_init(context /*self*/, pid launched, bool announces) {
+bool is_ignore(const exit_reason& reason) { return reason.get_if<start_ignored>() != nullptr; }
+
+task<start_outcome> await_init(context self, pid launched, const child_policy& policy,
+                               bool announces) {
   if (!announces) co_return start_outcome{launched, {}};
-  message outcome = co_await init_wait(launched);
-  auto* ended = outcome.get_if<exit_signal>();
+  message told = co_await init_wait(launched, policy.start_limit);
+  if (!told) co_return start_outcome{{}, co_await give_up(self, launched, policy.start_limit)};
+  auto* ended = told.get_if<exit_signal>();
   if (ended == nullptr) co_return start_outcome{launched, {}};
+  if (is_ignore(ended->reason)) co_return start_outcome{};
   co_return start_outcome{{}, std::move(ended->reason)};
 }
 
@@ -58,3 +96,9 @@ task<std::optional<exit_reason>> stop_process(context self, pid child, const chi
 }
 
 }  // namespace troupe::internal
+
+namespace troupe {
+
+exit_reason ignore() { return exit_reason::shutdown_with(internal::start_ignored{}); }
+
+}  // namespace troupe

@@ -9,14 +9,17 @@ namespace troupe::internal {
 
 // What became of a start.
 struct start_outcome {
-  pid process;          // none if it failed
-  exit_reason failure;  // `normal` if it did not
-  [[nodiscard]] bool failed() const noexcept { return failure != exit_reason::normal; }
+  pid process;          // none if it failed or is ignored
+  exit_reason failure;  // `normal` if it did not fail
 };
 
 // Of a child that was launched just now: waits until it is through its init, or has ended in it.
 // A child that does not announce this is through at once.
-task<start_outcome> await_init(context self, pid launched, bool announces);
+task<start_outcome> await_init(context self, pid launched, const child_policy& policy,
+                               bool announces);
+
+// Whether a child ended because it is not needed: see `ignore`.
+[[nodiscard]] bool is_ignore(const exit_reason& reason);
 
 // Stops a child as OTP does. Gives the reason with which it ended if that is not the one meant.
 task<std::optional<exit_reason>> stop_process(context self, pid child, const child_policy& policy);

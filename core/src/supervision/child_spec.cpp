@@ -23,10 +23,15 @@ class complaints {
   std::string about_;
 };
 
-void check_policy(const complaints& of, const strategy& how, const child_policy& child) {
+void check_policy(const complaints& of, const strategy& how, const child_policy& child,
+                  bool announces) {
   of.refuse_if(child.shutdown < nanoseconds::zero(), "shutdown", "the limit must not be negative");
   of.refuse_if(child.shutdown_given && child.brutal_kill, "shutdown",
                "there is no limit for a child with brutal_kill: leave one of the two out");
+  of.refuse_if(child.start_limit <= nanoseconds::zero(), "start_within",
+               "the limit must be more than zero");
+  of.refuse_if(child.start_limit != infinity && !announces, "start_within",
+               "a process function has no init to wait for: make it a server");
   of.refuse_if(child.significant && child.type == restart_type::permanent, "significant",
                "a permanent child is always restarted: make it transient or temporary");
   of.refuse_if(child.significant && how.auto_shutdown == auto_shutdown::never, "significant",
@@ -37,7 +42,7 @@ void check_policy(const complaints& of, const strategy& how, const child_policy&
 
 void check_child(std::string_view supervisor, const strategy& how, const child_record& child) {
   check_policy(complaints(fmt::format("supervisor '{}', child '{}'", supervisor, child.id)), how,
-               child.policy);
+               child.policy, child.announces);
 }
 
 void check(std::string_view supervisor, const strategy& how,

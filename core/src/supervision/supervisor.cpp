@@ -43,9 +43,13 @@ task<> supervisor_process::run(bool announce) {
 // In order, each when the one before is through its init; a failure stops those that run, in the
 // reverse order, and is the supervisor's own.
 task<> supervisor_process::start_all() {
-  for (known_child& c : children_) {
-    const exit_reason failure = co_await start(c);
-    if (failure == exit_reason::normal) continue;
+  for (std::size_t i = 0; i < children_.size();) {
+    const exit_reason failure = co_await start(children_[i]);
+    const known_child& c = children_[i];
+    if (failure == exit_reason::normal) {
+      if (c.process || !forget_if_temporary(i)) ++i;
+      continue;
+    }
     report(c, "did not start", failure);
     co_await end_with_children(exit_reason::error(
         "troupe::start_failed", fmt::format("child {}: {}", c.spec.id, to_string(failure))));
@@ -66,10 +70,12 @@ task<> supervisor_process::child_ended(exit_signal ended) {
   at->process = {};
   const child_policy policy = at->spec.policy;
   const std::size_t index = index_of(*at);
-  if (policy.type == restart_type::permanent ||
-      (policy.type == restart_type::transient && !ended.reason.expected()))
+  const bool ignored = !at->spec.announces && is_ignore(ended.reason);
+  if (!ignored && (policy.type == restart_type::permanent ||
+                   (policy.type == restart_type::transient && !ended.reason.expected())))
     co_return co_await this->restart(index);
   forget_if_temporary(index);
+  if (ignored) co_return;
   if (policy.significant && is_over_without_it()) co_await end_with_children(exit_reason::shutdown);
 }
 
@@ -95,7 +101,7 @@ void supervisor_process::report(const known_child& c, std::string_view what,
 
 // --- its children -------------------------------------------------------------------------------
 
-// Gives `normal`, or why it did not start.
+// Gives `normal`, or why it did not start. Without a process after `normal` it is ignored.
 task<exit_reason> supervisor_process::start(known_child& c) {
   c.attempt = 0;
   launch_options options;
@@ -108,7 +114,7 @@ task<exit_reason> supervisor_process::start(known_child& c) {
   } catch (...) {
     co_return exit_reason::from_current_exception();
   }
-  start_outcome outcome = co_await await_init(self_, launched, c.spec.announces);
+  start_outcome outcome = co_await await_init(self_, launched, c.spec.policy, c.spec.announces);
   c.process = outcome.process;
   co_return std::move(outcome.failure);
 }
@@ -126,9 +132,10 @@ task<> supervisor_process::stop_from(std::size_t first, std::size_t but) {
     if (i != but) co_await stop(children_[i]);
 }
 
-void supervisor_process::forget_if_temporary(std::size_t index) {
-  if (children_[index].spec.policy.type == restart_type::temporary)
-    children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index));
+bool supervisor_process::forget_if_temporary(std::size_t index) {
+  if (children_[index].spec.policy.type != restart_type::temporary) return false;
+  children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index));
+  return true;
 }
 
 // Restarts a child that has ended, and with it those that the strategy names; each time counts.
@@ -151,9 +158,7 @@ task<std::size_t> supervisor_process::stop_group(std::size_t index) {
   co_await stop_from(first, index);
   for (std::size_t i = children_.size(); i-- > first;) {
     if (i == index) continue;
-    const std::size_t before = children_.size();
-    forget_if_temporary(i);
-    if (i < index) index -= before - children_.size();
+    if (forget_if_temporary(i) && i < index) --index;
   }
   co_return index;
 }
@@ -170,7 +175,7 @@ task<> supervisor_process::start_group(std::size_t index) {
       self_.send(self_.id(), restart_due{c.attempt});
       co_return;
     }
-    ++c.restarts;
+    c.restarts += c.process ? 1 : 0;
   }
 }
 

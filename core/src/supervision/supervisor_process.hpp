@@ -51,7 +51,7 @@ class supervisor_process {
   task<> start_group(std::size_t index);
   task<> restart(std::size_t index);
   task<> retry(restart_due due);
-  void forget_if_temporary(std::size_t index);
+  bool forget_if_temporary(std::size_t index);
 
   // supervisor_requests.cpp
   task<> handle(request<start_child> asked);

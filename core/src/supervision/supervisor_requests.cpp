@@ -72,6 +72,7 @@ task<> supervisor_process::handle(request<start_child> asked) {
     co_return children_.pop_back();
   }
   asked.reply(added.process);
+  if (!added.process) forget_if_temporary(index_of(added));
 }
 
 task<> supervisor_process::handle(request<terminate_child> asked) {
