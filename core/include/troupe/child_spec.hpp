@@ -3,6 +3,7 @@
 #include <troupe/server.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,18 @@ enum class restart_type : std::uint8_t {
   temporary,  // never
 };
 
+/// How long a child waits for its restart, so that what it depends on has time to come back. It
+/// waits `first`, then `factor` times as long for each further restart in a row, up to `limit`; who
+/// has run for longer than `limit` begins anew. Not in OTP. The waits do not count for the
+/// supervisor's intensity, the restarts do: `period` must be long enough to hold `intensity` of
+/// them.
+struct backoff {
+  std::chrono::nanoseconds first = std::chrono::milliseconds(100);
+  double factor = 2;  // 1: every wait is the same
+  std::chrono::nanoseconds limit = std::chrono::seconds(30);
+  double jitter = 0.1;  // the part of a wait by which chance makes it shorter or longer, at most
+};
+
 namespace internal {
 
 // How a supervisor treats a child: what a specification says besides how the child is started.
@@ -24,6 +37,7 @@ struct child_policy {
   bool shutdown_given = false;
   bool brutal_kill = false;
   std::chrono::nanoseconds start_limit = infinity;
+  std::optional<troupe::backoff> backoff = {};
   bool significant = false;
   bool supervises = false;
 };
@@ -64,6 +78,12 @@ class child_settings {
   /// waits for the killed child no longer than this time once more.
   Self start_within(std::chrono::nanoseconds limit) && {
     policy().start_limit = limit;
+    return self();
+  }
+  /// It waits before it is restarted: `.backoff({.first = 200ms, .limit = 10s})`. Children that the
+  /// strategy restarts with it are stopped at once and start when it does.
+  Self backoff(troupe::backoff how) && {
+    policy().backoff = how;
     return self();
   }
   /// Its end may end its supervisor: see `auto_shutdown`. Not for a permanent child, which has no

@@ -32,6 +32,13 @@ void check_policy(const complaints& of, const strategy& how, const child_policy&
                "the limit must be more than zero");
   of.refuse_if(child.start_limit != infinity && !announces, "start_within",
                "a process function has no init to wait for: make it a server");
+  if (child.backoff) {
+    const backoff& b = *child.backoff;
+    of.refuse_if(b.first <= nanoseconds::zero(), "backoff.first", "it must be more than zero");
+    of.refuse_if(!(b.factor >= 1), "backoff.factor", "it must be 1 or more");
+    of.refuse_if(b.limit < b.first, "backoff.limit", "it must not be less than backoff.first");
+    of.refuse_if(!(b.jitter >= 0 && b.jitter <= 1), "backoff.jitter", "it must be from 0 to 1");
+  }
   of.refuse_if(child.significant && child.type == restart_type::permanent, "significant",
                "a permanent child is always restarted: make it transient or temporary");
   of.refuse_if(child.significant && how.auto_shutdown == auto_shutdown::never, "significant",

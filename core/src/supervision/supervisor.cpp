@@ -103,7 +103,7 @@ void supervisor_process::report(const known_child& c, std::string_view what,
 
 // Gives `normal`, or why it did not start. Without a process after `normal` it is ignored.
 task<exit_reason> supervisor_process::start(known_child& c) {
-  c.attempt = 0;
+  forget_restart(c);
   launch_options options;
   options.name = c.spec.name;
   options.link = true;
@@ -116,11 +116,12 @@ task<exit_reason> supervisor_process::start(known_child& c) {
   }
   start_outcome outcome = co_await await_init(self_, launched, c.spec.policy, c.spec.announces);
   c.process = outcome.process;
+  if (c.process && c.spec.policy.backoff) c.delay.started(self_.now());
   co_return std::move(outcome.failure);
 }
 
 task<> supervisor_process::stop(known_child& c) {
-  c.attempt = 0;
+  forget_restart(c);
   if (!c.process) co_return;
   const auto unmeant = co_await stop_process(self_, c.process, c.spec.policy);
   if (unmeant) report(c, "was to stop and ended with", *unmeant);
@@ -147,7 +148,11 @@ task<> supervisor_process::restart(std::size_t index) {
            exit_reason::error("troupe::restart_intensity", "reached"));
     co_await end_with_children(exit_reason::shutdown);
   }
-  co_await start_group(co_await stop_group(index));
+  index = co_await stop_group(index);
+  known_child& c = children_[index];
+  if (!c.spec.policy.backoff) co_return co_await start_group(index);
+  const auto wait = c.delay.next(*c.spec.policy.backoff, self_.now(), self_.random());
+  c.wakes = self_.send_after(wait, self_.id(), restart_due{expect_restart(c), true});
 }
 
 // Stops those that are to be restarted with that child, and gives its index afterwards: temporary
@@ -171,8 +176,7 @@ task<> supervisor_process::start_group(std::size_t index) {
     const exit_reason failure = co_await start(c);
     if (failure != exit_reason::normal) {
       report(c, "did not start again", failure);
-      c.attempt = ++last_attempt_;
-      self_.send(self_.id(), restart_due{c.attempt});
+      self_.send(self_.id(), restart_due{expect_restart(c), false});
       co_return;
     }
     c.restarts += c.process ? 1 : 0;
@@ -182,7 +186,15 @@ task<> supervisor_process::start_group(std::size_t index) {
 task<> supervisor_process::retry(restart_due due) {
   const auto at = std::find_if(children_.begin(), children_.end(),
                                [&](const known_child& c) { return c.attempt == due.attempt; });
-  if (at != children_.end()) co_await restart(index_of(*at));
+  if (at == children_.end()) co_return;
+  if (!due.counted) co_return co_await restart(index_of(*at));
+  // Others may have been started, or have ended, while it waited.
+  co_await start_group(co_await stop_group(index_of(*at)));
+}
+
+void supervisor_process::forget_restart(known_child& c) {
+  c.attempt = 0;
+  if (c.wakes) (void)self_.cancel(std::exchange(c.wakes, {}));
 }
 
 namespace {

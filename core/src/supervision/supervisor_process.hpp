@@ -1,6 +1,7 @@
 #pragma once
 
 #include "supervision/child_process.hpp"
+#include "supervision/restart_delay.hpp"
 #include "supervision/restart_intensity.hpp"
 
 namespace troupe::internal {
@@ -11,6 +12,8 @@ struct known_child {
   pid process = {};            // none while it does not run
   std::uint64_t attempt = 0;   // number of the restart that is to come; 0: it is not restarting
   std::uint64_t restarts = 0;  // that succeeded
+  restart_delay delay = {};
+  timer_ref wakes = {};  // armed while it waits by its back-off
 
   [[nodiscard]] child_state state() const noexcept {
     if (process) return child_state::running;
@@ -19,10 +22,11 @@ struct known_child {
 };
 
 // A restart whose start failed is tried again by a message to oneself, so that an order to shut
-// down, or a request, can slip in between (as in OTP). What stops or starts the child meanwhile
-// takes the number away from it.
+// down, or a request, can slip in between (as in OTP); a restart with a back-off is begun by a
+// timer in the same way. What stops or starts the child meanwhile takes the number away from it.
 struct restart_due {
   std::uint64_t attempt;
+  bool counted;  // for the intensity, before it waited
 };
 
 // A supervisor process: OTP's `supervisor`, but for simple_one_for_one.
@@ -51,6 +55,9 @@ class supervisor_process {
   task<> start_group(std::size_t index);
   task<> restart(std::size_t index);
   task<> retry(restart_due due);
+  // None is due any more, until `expect_restart` says so.
+  void forget_restart(known_child& c);
+  std::uint64_t expect_restart(known_child& c) { return c.attempt = ++last_attempt_; }
   bool forget_if_temporary(std::size_t index);
 
   // supervisor_requests.cpp
