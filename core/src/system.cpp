@@ -103,12 +103,11 @@ bool system::alive(pid process) {
   return !process.local() || engine_->table.find(process) != nullptr;
 }
 
-pid system::start_tree(internal::strategy how, std::vector<child_spec> children) {
-  internal::check("supervise", how, children);
+pid system::start_tree(const child_spec& top) {
   const pid tree = run([&](context self) -> task<pid> {
     internal::launch_options options;
     options.monitor = options.announce = true;
-    const pid made = internal::launch_supervisor(*engine_, options, how, std::move(children));
+    const pid made = top.record().start(*engine_, options);
     exit_reason failure;
     const bool started = co_await self.receive([](internal::init_done) { return true; },
                                                [&](down d) {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <troupe/dynamic_supervisor.hpp>
 #include <troupe/outside.hpp>
 #include <troupe/seams.hpp>
 #include <troupe/server.hpp>
-#include <troupe/supervisor.hpp>
 
 namespace troupe {
 
@@ -138,7 +138,13 @@ class system {
   /// itself. The tree is stopped with the system, or by `exit(tree, exit_reason::shutdown)`.
   template <supervision_strategy Strategy>
   supervisor_ref supervise(Strategy strategy, std::vector<child_spec> children) {
-    return supervisor_ref(start_tree(internal::as_strategy(strategy), std::move(children)));
+    return supervisor_ref(start_tree(supervisor("supervise", strategy, std::move(children))));
+  }
+  /// The same for a dynamic supervisor, which has no children at first.
+  template <class... Args>
+  dynamic_supervisor_ref<Args...> supervise(dynamic strategy, child_template<Args...> child) {
+    return dynamic_supervisor_ref<Args...>(
+        start_tree(supervisor("supervise", strategy, std::move(child))));
   }
 
   [[nodiscard]] system_counts counts() const;
@@ -151,7 +157,7 @@ class system {
   [[nodiscard]] internal::engine& home() noexcept { return *engine_; }
 
  private:
-  pid start_tree(internal::strategy how, std::vector<child_spec> children);
+  pid start_tree(const child_spec& top);
 
   std::unique_ptr<internal::engine, void (*)(internal::engine*)> engine_;
 };

@@ -1,5 +1,5 @@
 // What makes a specification one that can be carried out.
-#include <troupe/supervisor.hpp>
+#include <troupe/dynamic_supervisor.hpp>
 
 #include <fmt/format.h>
 
@@ -23,7 +23,12 @@ class complaints {
   std::string about_;
 };
 
-void check_policy(const complaints& of, const strategy& how, const child_policy& child,
+void check_intensity(const complaints& of, int intensity, nanoseconds period) {
+  of.refuse_if(intensity < 0, "intensity", "it must be 0 or more");
+  of.refuse_if(period <= nanoseconds::zero(), "period", "it must be more than zero");
+}
+
+void check_policy(const complaints& of, auto_shutdown above, const child_policy& child,
                   bool announces) {
   of.refuse_if(child.shutdown < nanoseconds::zero(), "shutdown", "the limit must not be negative");
   of.refuse_if(child.shutdown_given && child.brutal_kill, "shutdown",
@@ -41,22 +46,28 @@ void check_policy(const complaints& of, const strategy& how, const child_policy&
   }
   of.refuse_if(child.significant && child.type == restart_type::permanent, "significant",
                "a permanent child is always restarted: make it transient or temporary");
-  of.refuse_if(child.significant && how.auto_shutdown == auto_shutdown::never, "significant",
+  of.refuse_if(child.significant && above == auto_shutdown::never, "significant",
                "its supervisor needs .auto_shutdown = any_significant or all_significant");
 }
 
 }  // namespace
 
 void check_child(std::string_view supervisor, const strategy& how, const child_record& child) {
-  check_policy(complaints(fmt::format("supervisor '{}', child '{}'", supervisor, child.id)), how,
-               child.policy, child.announces);
+  check_policy(complaints(fmt::format("supervisor '{}', child '{}'", supervisor, child.id)),
+               how.auto_shutdown, child.policy, child.announces);
+}
+
+void check(std::string_view supervisor, const dynamic& how, const template_record& child) {
+  const complaints of(fmt::format("supervisor '{}'", supervisor));
+  check_intensity(of, how.intensity, how.period);
+  of.refuse_if(how.max_children == 0, "max_children", "it must be 1 or more");
+  check_policy(of, how.auto_shutdown, child.policy, child.announces);
 }
 
 void check(std::string_view supervisor, const strategy& how,
            const std::vector<child_spec>& children) {
   const complaints of(fmt::format("supervisor '{}'", supervisor));
-  of.refuse_if(how.intensity < 0, "intensity", "it must be 0 or more");
-  of.refuse_if(how.period <= nanoseconds::zero(), "period", "it must be more than zero");
+  check_intensity(of, how.intensity, how.period);
   std::set<std::string_view> ids;
   for (const child_spec& spec : children) {
     const std::string& id = spec.record().id;
