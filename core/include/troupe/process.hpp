@@ -29,6 +29,8 @@ class body {
   virtual void destroy() noexcept = 0;
   // Lets a behaviour say goodbye (server::terminate). May throw.
   virtual void terminate(const exit_reason&) {}
+  // Bytes of the frame or of the server object, for reports.
+  [[nodiscard]] virtual std::size_t memory() const noexcept = 0;
 
   wait* waiting = nullptr;  // what it waits for, in the waiting coroutine's frame
   const message_type* last_message = nullptr;  // for reports
@@ -73,6 +75,7 @@ struct process::promise_type final : internal::allocated_frame, internal::body {
 
   internal::outcome run(internal::process_slot& slot) override;
   void destroy() noexcept override;
+  [[nodiscard]] std::size_t memory() const noexcept override;
   [[nodiscard]] auto handle() noexcept {
     return std::coroutine_handle<promise_type>::from_promise(*this);
   }

@@ -46,6 +46,7 @@ struct server_entry {
 struct server_class {
   std::string_view name;
   std::span<const server_entry> entries;
+  std::size_t size;  // of the object
 };
 
 // Makes the server in its own process, from the arguments given to spawn.
@@ -159,7 +160,7 @@ void mention_all(messages<Ts...>) noexcept {
 template <class S>
 inline constexpr auto server_entries = list_entries<S>(typename S::handles{});
 template <class S>
-inline constexpr server_class class_of = {type_of<S>.name, server_entries<S>};
+inline constexpr server_class class_of = {type_of<S>.name, server_entries<S>, sizeof(S)};
 
 template <server_type S, class... Args>
 monitored launch_server(engine& home, const launch_options& options, Args&&... args) {

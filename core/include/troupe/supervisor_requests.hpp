@@ -12,6 +12,7 @@
 
 #include <troupe/child_spec.hpp>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,8 @@ enum class child_state : std::uint8_t {
 
 /// What a supervisor knows of one child.
 struct child_info {
-  std::string id;
-  pid process;  // none unless it is running
+  std::string id = {};
+  pid process = {};  // none unless it is running
   child_state state = child_state::stopped;
   bool supervises = false;
   std::uint64_t restarts = 0;  // how often it was started again by the supervisor on its own
@@ -89,6 +90,7 @@ struct delete_child {
 /// All children in the order of their start (OTP gives them in the reverse order).
 struct which_children {
   using reply = std::vector<child_info>;
+  std::size_t limit = std::numeric_limits<std::size_t>::max();  // so many at most
 };
 struct count_children {
   using reply = child_counts;

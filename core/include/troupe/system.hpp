@@ -32,6 +32,15 @@ struct system_options {
   sim::host* simulated = nullptr;
 };
 
+/// How supervision trees are shown.
+struct tree_options {
+  /// How long their processes may take to answer, all together. Who does not is shown as silent: it
+  /// computes, or is in its init, or its supervisor is busy starting or stopping a child.
+  std::chrono::nanoseconds within = std::chrono::seconds(1);
+  /// Children of one supervisor at most; how many are left out is told.
+  std::size_t max_children = 100;
+};
+
 /// What lives in a system now, summed over its workers; exact when nothing runs.
 struct system_counts {
   std::int64_t processes = 0;
@@ -146,6 +155,17 @@ class system {
     return dynamic_supervisor_ref<Args...>(
         start_tree(supervisor("supervise", strategy, std::move(child))));
   }
+
+  /// The supervision trees as text, a line for each process or child, indented by two for each
+  /// level: id, pid, name, what it runs, how often its supervisor has restarted it, mailbox length
+  /// and memory. Memory in bytes counts the process's slot, its links, monitors and timers, the
+  /// messages that wait, and the frame of its function or its server object; not what these point
+  /// to, nor the frames of tasks that it awaits. Waits on this thread: not from inside a process.
+  [[nodiscard]] std::string tree(const tree_options& how = {});
+  /// The same as JSON: an array of objects with `id`, `pid`, `state` (running, restarting,
+  /// stopped), `supervisor`, `restarts`; where the process has answered also `name`, `behaviour`,
+  /// `mailbox`, `memory`; where a supervisor has, `children` and `left_out`.
+  [[nodiscard]] std::string tree_json(const tree_options& how = {});
 
   [[nodiscard]] system_counts counts() const;
   [[nodiscard]] std::size_t workers() const noexcept;

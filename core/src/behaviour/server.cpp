@@ -48,6 +48,7 @@ struct server_body final : body {
     this->~server_body();
     deallocate(this, sizeof(server_body));
   }
+  [[nodiscard]] std::size_t memory() const noexcept override { return sizeof *this + what.size; }
   void terminate(const exit_reason& reason) override {
     if (self != nullptr && reason.what() != exit_reason::kind::killed) self->terminate(reason);
   }

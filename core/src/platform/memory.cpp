@@ -2,6 +2,7 @@
 
 #include <troupe/message.hpp>
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cstdint>
@@ -21,6 +22,14 @@ lazy_range::lazy_range(std::size_t bytes) : bytes_(bytes) {
 }
 
 lazy_range::~lazy_range() { ::munmap(data_, bytes_); }
+
+#if TROUPE_MIMALLOC
+std::size_t usable_size(const void* memory) noexcept { return mi_usable_size(memory); }
+#else
+std::size_t usable_size(const void* memory) noexcept {
+  return ::malloc_usable_size(const_cast<void*>(memory));
+}
+#endif
 
 }  // namespace troupe::platform
 

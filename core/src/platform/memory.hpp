@@ -18,6 +18,9 @@ class lazy_range {
   std::size_t bytes_;
 };
 
+// Bytes that a block from internal::allocate has.
+[[nodiscard]] std::size_t usable_size(const void* memory) noexcept;
+
 }  // namespace troupe::platform
 
 namespace troupe::internal {

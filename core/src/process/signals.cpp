@@ -1,6 +1,7 @@
 // How signals take effect on the process that receives them: OTP's tables for links, monitors and
 // exit signals (Erlang Reference Manual, "Processes"; ERTS, "Distribution Protocol": link
 // protocol).
+#include "process/inspection.hpp"
 #include "process/internal_signals.hpp"
 #include "process/relations.hpp"
 
@@ -99,6 +100,7 @@ void take_signal(process_slot& slot, message_node& node) {
   if (auto* m = as<down_sent>(node)) return take_down(slot, *m);
   if (auto* m = as<unlink_sent>(node)) return take_unlink(slot, *m);
   if (auto* m = as<unlink_ack_sent>(node)) return take_unlink_ack(slot, *m);
+  if (auto* m = as<inspect_sent>(node)) return answer(slot, *m);
 }
 
 // To the call that waits for it; a late one ends here.

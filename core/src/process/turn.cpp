@@ -1,5 +1,6 @@
 #include "process/turn.hpp"
 
+#include "platform/memory.hpp"
 #include "process/internal_signals.hpp"
 #include "process/relations.hpp"
 #include "runtime/workplace.hpp"
@@ -129,6 +130,11 @@ internal::outcome process::promise_type::run(internal::process_slot& slot) {
 }
 
 void process::promise_type::destroy() noexcept { handle().destroy(); }
+
+std::size_t process::promise_type::memory() const noexcept {
+  const auto frame = std::coroutine_handle<const promise_type>::from_promise(*this);
+  return platform::usable_size(frame.address());
+}
 
 void process::promise_type::unhandled_exception() noexcept { internal::fail_with_exception(); }
 

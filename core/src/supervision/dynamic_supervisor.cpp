@@ -162,11 +162,16 @@ task<> dynamic_supervisor_process::handle(request<terminate_process> asked) {
 void dynamic_supervisor_process::handle(request<which_children> asked) const {
   const auto restarts = [](const dynamic_child& c) { return c.past ? c.past->restarts : 0; };
   std::vector<child_info> all;
-  all.reserve(known());
-  for (const auto& [process, c] : children_)
-    all.push_back({{}, process, child_state::running, spec_->policy.supervises, restarts(c)});
-  for (const auto& [attempt, r] : restarting_)
-    all.push_back({{}, {}, child_state::restarting, spec_->policy.supervises, restarts(r.child)});
+  const std::size_t wanted = std::min(known(), asked->limit);
+  all.reserve(wanted);
+  for (const auto& [process, c] : children_) {
+    if (all.size() == wanted) break;
+    all.push_back({{}, process, child_state::running, false, restarts(c)});
+  }
+  for (const auto& [attempt, r] : restarting_) {
+    if (all.size() == wanted) break;
+    all.push_back({{}, {}, child_state::restarting, false, restarts(r.child)});
+  }
   asked.reply(std::move(all));
 }
 

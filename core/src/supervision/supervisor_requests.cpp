@@ -108,9 +108,12 @@ void supervisor_process::handle(request<delete_child> asked) {
 
 void supervisor_process::handle(request<which_children> asked) const {
   std::vector<child_info> all;
-  all.reserve(children_.size());
-  for (const known_child& c : children_)
+  const std::size_t wanted = std::min(children_.size(), asked->limit);
+  all.reserve(wanted);
+  for (std::size_t i = 0; i < wanted; ++i) {
+    const known_child& c = children_[i];
     all.push_back({c.spec.id, c.process, c.state(), c.spec.policy.supervises, c.restarts});
+  }
   asked.reply(std::move(all));
 }
 
