@@ -43,7 +43,8 @@ TEST_CASE("waits grow by their factor up to the limit") {
     CHECK(d.next(how, at(0s), middle) == wanted);
 }
 
-TEST_CASE("a factor of one makes all waits the same, and they stay within the limit for ever") {
+TEST_CASE(
+    "with a factor of one all waits are the same and with any factor they stay within the limit") {
   restart_delay d;
   for (int i = 0; i < 1000; ++i)
     CHECK(d.next({.first = 7ms, .factor = 1, .limit = 1s, .jitter = 0}, at(0s), highest) == 7ms);
@@ -51,13 +52,13 @@ TEST_CASE("a factor of one makes all waits the same, and they stay within the li
   for (int i = 0; i < 1000; ++i) CHECK(d.next(steep, at(0s), highest) <= 24h * 365);
 }
 
-TEST_CASE("chance moves a wait by the jitter at most, both ways") {
+TEST_CASE("chance moves a wait by the jitter at most in both directions") {
   const backoff how{.first = 100ms, .factor = 2, .limit = 1s, .jitter = 0.25};
   CHECK(restart_delay().next(how, at(0s), lowest) == 75ms);
   CHECK(restart_delay().next(how, at(0s), highest) == 125ms);
 }
 
-TEST_CASE("a child that has run for longer than the limit begins anew, and no other") {
+TEST_CASE("only a child that has run for longer than the limit begins anew") {
   restart_delay d;
   const backoff how{.first = 1s, .factor = 2, .limit = 10s, .jitter = 0};
   CHECK(d.next(how, at(0s), middle) == 1s);

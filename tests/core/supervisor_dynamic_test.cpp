@@ -239,7 +239,7 @@ TEST_CASE("a child that has unlinked itself does not outlive its dynamic supervi
   f.sys.await_counts({});
 }
 
-TEST_CASE("a dynamic supervisor is a child in a tree, and its specification is checked there") {
+TEST_CASE("a dynamic supervisor is a child in a tree and its specification is checked there") {
   fixture f;
   f.sys->supervise(one_for_one{}, {troupe::supervisor("d", dynamic{}, some_worker()).registered()});
   const workers tree(f.sys->whereis("d"));

@@ -8,7 +8,7 @@ using troupe::one_for_one;
 using troupe::partition_supervisor;
 using troupe::partitions;
 
-TEST_CASE("a key finds the same partition each time, also after that was restarted") {
+TEST_CASE("a key finds the same partition each time also after that was restarted") {
   fixture f;
   const partitions pool("pool", 4);
   const pid tree = f.sys->supervise(
@@ -38,7 +38,7 @@ TEST_CASE("keys are spread over all partitions") {
   CHECK(keys.size() == 8);
 }
 
-TEST_CASE("dynamic supervisors can be partitions, so that starts do not queue at one") {
+TEST_CASE("dynamic supervisors can be partitions so that starts do not queue at one") {
   fixture f;
   const partitions pool("sessions", 3);
   f.sys->supervise(

@@ -67,7 +67,7 @@ TEST_CASE("an id that is known cannot be added again whether its child runs or n
   CHECK(ids(f, tree) == "a b stopped");
 }
 
-TEST_CASE("an added child whose start fails is not kept, and the caller learns why") {
+TEST_CASE("an added child whose start fails is not kept and the caller learns why") {
   fixture f;
   const supervisor_ref tree = f.sys->supervise(one_for_one{}, {f.make("a")});
   const auto no = refused(
@@ -81,7 +81,7 @@ TEST_CASE("an added child whose start fails is not kept, and the caller learns w
   CHECK(f.sys->alive(tree));
 }
 
-TEST_CASE("a terminated child stays known, is not restarted, and can be started again") {
+TEST_CASE("a terminated child stays known and is not restarted but can be started again") {
   fixture f;
   const supervisor_ref tree =
       f.sys->supervise(one_for_all{.intensity = 0}, {f.make("a"), f.make("b"), f.make("c")});
@@ -105,7 +105,7 @@ TEST_CASE("a temporary child that is terminated is forgotten") {
   CHECK(refused(f, tree, troupe::restart_child{"t"}).why == cause::not_found);
 }
 
-TEST_CASE("only a child that does not run can be deleted, and then its id is free") {
+TEST_CASE("only a child that does not run can be deleted and then its id is free") {
   fixture f;
   const supervisor_ref tree = f.sys->supervise(one_for_one{}, {f.make("a"), f.make("b")});
   CHECK(refused(f, tree, troupe::delete_child{"a"}).why == cause::running);

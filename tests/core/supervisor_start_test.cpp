@@ -47,7 +47,7 @@ child_state state_of(fixture& f, supervisor_ref tree, std::size_t index) {
 
 // --- init that says ignore ---
 
-TEST_CASE("a child that ignores its start is known and stopped, and the next one starts") {
+TEST_CASE("a child that ignores its start is known and stopped and the next one starts") {
   fixture f;
   bool needed = false;
   const auto asked = [&] { return needed; };
@@ -79,7 +79,7 @@ TEST_CASE("an added child that ignores its start is kept without a process unles
   CHECK(all[0].id == "o");
 }
 
-TEST_CASE("a child that ignores its restart is stopped, which is no failure") {
+TEST_CASE("that a child ignores its restart stops it and is no failure") {
   fixture f;
   bool needed = true;
   const supervisor_ref tree = f.sys->supervise(

@@ -45,7 +45,7 @@ TEST_CASE("a supervision tree is shown as text with what each process is and has
         "  c <> named c (a function) 0 restarts, mailbox 2, # B\n");
 }
 
-TEST_CASE("children that do not run are in the tree, and those that are too many are counted") {
+TEST_CASE("children that do not run are in the tree and those that are too many are counted") {
   fixture f;
   const auto all = f.sys->supervise(one_for_one{}, {f.make("a").transient(), f.make("b")});
   const auto many = f.sys->supervise(dynamic{}, child<>(busy_reader));
@@ -71,7 +71,7 @@ TEST_CASE("the memory of a process grows with what waits in its mailbox") {
   CHECK(memory_of(f.sys->tree(), "c") >= before + 100 * sizeof(std::string));
 }
 
-TEST_CASE("a supervision tree is shown as JSON, with texts escaped") {
+TEST_CASE("a supervision tree is shown as JSON with its texts escaped") {
   fixture f;
   const auto tree = f.sys->supervise(
       one_for_one{},

@@ -74,6 +74,7 @@ bool model::start(unit& u) {
   } else {
     say("start " + u.what.id);
     if (u.what.what == kind::server) {
+      if (ignoring_.erase(u.what.id) != 0) return say("ignore " + u.what.id), true;
       int& failing = failing_[u.what.id];
       say((failing > 0 ? "fail " : "init ") + u.what.id);
       if (failing > 0) return --failing, false;
@@ -93,15 +94,32 @@ void model::stop(unit& u) {
 
 void model::child_ended(unit& supervisor, std::size_t index, bool meant, steady_time now,
                         bool exact) {
-  switch (supervisor.children[index].what.type) {
-    case restart_type::temporary:
-      supervisor.children.erase(supervisor.children.begin() + static_cast<std::ptrdiff_t>(index));
-      return;
-    case restart_type::transient:
-      if (meant) return;
-      [[fallthrough]];
-    case restart_type::permanent: restart(supervisor, index, now, exact);
-  }
+  const plan& child = supervisor.children[index].what;
+  const bool significant = child.significant;
+  const bool temporary = child.type == restart_type::temporary;
+  if (!temporary && !(meant && child.type == restart_type::transient))
+    return restart(supervisor, index, now, exact);
+  if (temporary)
+    supervisor.children.erase(supervisor.children.begin() + static_cast<std::ptrdiff_t>(index));
+  if (!significant || !is_over(supervisor)) return;
+  ended_by_itself_ = true;
+  end_with_children(supervisor, now);
+}
+
+// A significant child has ended and does not come back.
+bool model::is_over(const unit& supervisor) {
+  return supervisor.what.auto_shutdown == troupe::auto_shutdown::any_significant ||
+         std::none_of(supervisor.children.begin(), supervisor.children.end(),
+                      [](const unit& u) { return u.what.significant && u.running; });
+}
+
+// With `shutdown`, because it gives up or because its significant children have ended.
+void model::end_with_children(unit& supervisor, steady_time now) {
+  unit* const higher = above(top_, supervisor);
+  stop(supervisor);
+  if (higher == nullptr) return;
+  const auto its = static_cast<std::size_t>(&supervisor - higher->children.data());
+  child_ended(*higher, its, true, now, false);
 }
 
 // At most `intensity` restarts in a period, this one and one exactly as old as the period included.
@@ -122,13 +140,7 @@ steady_time model::time_of_last() const {
 void model::restart(unit& supervisor, std::size_t index, steady_time now, bool exact) {
   auto& children = supervisor.children;
   for (;;) {
-    if (!allow(supervisor, now, exact)) {
-      unit* const higher = above(top_, supervisor);
-      stop(supervisor);
-      if (higher == nullptr) return;
-      const auto its = static_cast<std::size_t>(&supervisor - higher->children.data());
-      return child_ended(*higher, its, true, now, false);
-    }
+    if (!allow(supervisor, now, exact)) return end_with_children(supervisor, now);
     const bool alone = supervisor.what.strategy == strategy_kind::one_for_one;
     const std::size_t first = supervisor.what.strategy == strategy_kind::one_for_all ? 0 : index;
     const std::string ended = children[index].what.id;

@@ -5,6 +5,7 @@
 #include <troupe/supervisor.hpp>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct plan {
   strategy_kind strategy = strategy_kind::one_for_one;       // of a subtree, as the rest
   int intensity = 1;
   std::chrono::nanoseconds period{};
+  troupe::auto_shutdown auto_shutdown = troupe::auto_shutdown::never;
+  bool significant = false;  // to the supervisor that it is a child of
   std::vector<plan> children = {};
 };
 
@@ -53,10 +56,14 @@ class model {
   void shut_down() { stop(top_); }
   // So many of the next starts of a server fail.
   void let_fail(const std::string& id, int times) { failing_[id] = times; }
+  // Its next start is ignored.
+  void let_ignore(const std::string& id) { ignoring_.insert(id); }
 
   [[nodiscard]] const std::vector<std::string>& expected() const noexcept { return expected_; }
   // A restart came so close to the edge of the period that either verdict is right.
   [[nodiscard]] bool unsure() const noexcept { return unsure_; }
+  // A supervisor has ended because its significant children had.
+  [[nodiscard]] bool ended_by_itself() const noexcept { return ended_by_itself_; }
   [[nodiscard]] bool running() const noexcept { return top_.running; }
   [[nodiscard]] bool running(const std::string& id) { return find(top_, id) != nullptr; }
   // When restarts of the leaf's supervisor were counted.
@@ -80,6 +87,8 @@ class model {
   void stop(unit& u);
   void child_ended(unit& supervisor, std::size_t index, bool meant, steady_time now, bool exact);
   void restart(unit& supervisor, std::size_t index, steady_time now, bool exact);
+  void end_with_children(unit& supervisor, steady_time now);
+  static bool is_over(const unit& supervisor);
   bool allow(unit& supervisor, steady_time now, bool exact);
   void say(std::string what) { expected_.push_back(std::move(what)); }
   [[nodiscard]] steady_time time_of_last() const;
@@ -87,8 +96,10 @@ class model {
   const std::vector<event>& seen_;
   unit top_;
   std::map<std::string, int> failing_;
+  std::set<std::string> ignoring_;
   std::vector<std::string> expected_;
   bool unsure_ = false;
+  bool ended_by_itself_ = false;
 };
 
 }  // namespace troupe_test::supervision

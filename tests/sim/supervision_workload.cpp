@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace troupe_test {
 
@@ -33,6 +34,8 @@ struct board {
   std::map<std::string, pid> processes = {};
   std::map<std::string, int> alive = {};
   std::map<std::string, int> failing = {};
+  std::set<std::string> ignoring = {};  // their next start
+  std::set<std::string> ignored = {};   // their last start
 
   void say(std::string what) { events.push_back({std::move(what), w.now()}); }
 };
@@ -70,6 +73,13 @@ class leaf_server : public server {
  public:
   using handles = messages<boom>;
   leaf_server(const std::shared_ptr<board>& b, const plan& what) {
+    b->ignored.erase(what.id);
+    if (b->ignoring.erase(what.id) != 0) {
+      b->ignored.insert(what.id);
+      b->say("ignore " + what.id);
+      b->w.reached("a start was ignored");
+      self.exit(troupe::ignore());
+    }
     if (b->failing[what.id] > 0) {
       --b->failing[what.id];
       b->say("fail " + what.id);
@@ -116,17 +126,21 @@ std::vector<child_spec> specs_of(const std::shared_ptr<board>& b, const plan& p)
 template <class Use>
 auto with_strategy(const plan& p, Use use) {
   switch (p.strategy) {
-    case strategy_kind::one_for_all: return use(one_for_all{p.intensity, p.period});
-    case strategy_kind::rest_for_one: return use(rest_for_one{p.intensity, p.period});
+    case strategy_kind::one_for_all:
+      return use(one_for_all{p.intensity, p.period, p.auto_shutdown});
+    case strategy_kind::rest_for_one:
+      return use(rest_for_one{p.intensity, p.period, p.auto_shutdown});
     case strategy_kind::one_for_one: break;
   }
-  return use(one_for_one{p.intensity, p.period});
+  return use(one_for_one{p.intensity, p.period, p.auto_shutdown});
 }
 
 child_spec spec_of(const std::shared_ptr<board>& b, const plan& p) {
   if (p.what == kind::subtree)
-    return with_strategy(
-        p, [&](auto how) { return supervisor(p.id, how, specs_of(b, p)).restarted(p.type); });
+    return with_strategy(p, [&](auto how) {
+      auto spec = supervisor(p.id, how, specs_of(b, p)).restarted(p.type);
+      return p.significant ? std::move(spec).significant() : std::move(spec);
+    });
   auto record = p.what == kind::server
                     ? child<leaf_server>(p.id, b, p).record()
                     : internal::child_record{
@@ -137,6 +151,7 @@ child_spec spec_of(const std::shared_ptr<board>& b, const plan& p) {
                                 .id;
                           }};
   record.policy.type = p.type;
+  record.policy.significant = p.significant;
   record.policy.shutdown = p.limit;
   record.policy.brutal_kill = p.limit == 0ns;
   record.start = [b, id = p.id, start = record.start](auto& home, const auto& options) {
@@ -166,11 +181,16 @@ plan some_supervisor(sim::random& draws, const std::string& id, int depth) {
   p.intensity = static_cast<int>(draws.below(4));
   // Exact edges are tried in the lower supervisors; the news from these has no exact time.
   p.period = depth == 0 ? std::chrono::nanoseconds(24h) : draws.between(2 * quiet, 4 * quiet);
+  p.auto_shutdown =
+      draws.one_in(2) ? auto_shutdown::never : static_cast<auto_shutdown>(1 + draws.below(2));
   const std::uint64_t count = 1 + draws.below(4);
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::string child = id + static_cast<char>('a' + i);
     p.children.push_back(depth == 0 && !draws.one_in(3) ? some_supervisor(draws, child, 1)
                                                         : some_leaf(draws, child));
+    plan& made = p.children.back();
+    made.significant = p.auto_shutdown != auto_shutdown::never &&
+                       made.type != restart_type::permanent && !draws.one_in(3);
   }
   return p;
 }
@@ -258,6 +278,10 @@ class run {
     if (draws_.one_in(3)) wait_for_edge(*leaf);
     if (const plan* other = leaves_[draws_.below(leaves_.size())];
         other->what == kind::server && draws_.one_in(3)) {
+      if (draws_.one_in(3)) {
+        board_->ignoring.insert(other->id);
+        model_.let_ignore(other->id);
+      }
       const int times = 1 + static_cast<int>(draws_.below(3));
       board_->failing[other->id] = times;
       model_.let_fail(other->id, times);
@@ -268,6 +292,7 @@ class run {
     w_.run_for(quiet);
     model_.end(leaf->id, how, known);
     if (!model_.running()) w_.reached("a whole tree gave up");
+    if (model_.ended_by_itself()) w_.reached("a supervisor ended because its children had");
   }
 
   // In which order their supervisors hear of it is left open, and so is what they do; but in the
@@ -290,6 +315,7 @@ class run {
         check_whole(child);
         continue;
       }
+      if (board_->ignored.contains(child.id)) continue;
       const bool lives = board_->alive[child.id] > 0;
       any += lives;
       if (child.type != restart_type::permanent) continue;

@@ -9,5 +9,6 @@ TEST_CASE("a tree of supervisors does what OTP's would whatever ends and does no
       {.seeds = seeds_wanted(500)}, [](troupe::sim::world& w) { run_supervision_workload(w); });
   print(done);
   expect_reached(done, {"a restart at the edge of the period", "a whole tree gave up",
-                        "two processes ended at once"});
+                        "two processes ended at once", "a start was ignored",
+                        "a supervisor ended because its children had"});
 }
