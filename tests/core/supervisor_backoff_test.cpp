@@ -19,10 +19,6 @@ constexpr std::uint64_t highest = ~std::uint64_t{0};
 
 troupe::steady_time at(std::chrono::nanoseconds t) { return troupe::steady_time(t); }
 
-child_state state_of(fixture& f, supervisor_ref tree, std::size_t index) {
-  return f.sys->call(tree, troupe::which_children{})[index].state;
-}
-
 // A wait ends when a tick of the timer wheel does.
 std::string after(fixture& f, std::chrono::nanoseconds wait) {
   CHECK(f.happened().empty());

@@ -6,7 +6,6 @@
 using namespace troupe_test;
 using troupe::auto_shutdown;
 using troupe::child_counts;
-using troupe::child_refused;
 using troupe::child_state;
 using troupe::dynamic;
 using troupe::dynamic_supervisor_ref;
@@ -24,17 +23,6 @@ auto some_worker() { return child<worker, std::string, write_to>(); }
 
 pid start_one(fixture& f, workers tree, std::string id) {
   return f.sys->call(tree, start_with(std::move(id), f.writer()));
-}
-
-template <class Ref, class T>
-child_refused refused(fixture& f, Ref tree, T what) {
-  return f.sys->run([&](context self) -> task<child_refused> {
-    auto answer = co_await self.try_call(tree, std::move(what));
-    const child_refused* const no =
-        answer ? nullptr : answer.reason().template get_if<child_refused>();
-    REQUIRE(no != nullptr);
-    co_return *no;
-  });
 }
 
 template <class... Args>

@@ -13,18 +13,6 @@ using cause = troupe::child_refused::cause;
 
 namespace {
 
-// Asks from a process, as code in a tree does, and gives why it was refused.
-template <class T>
-child_refused refused(fixture& f, supervisor_ref tree, T what) {
-  return f.sys->run([&](context self) -> task<child_refused> {
-    auto answer = co_await self.try_call(tree, std::move(what));
-    const child_refused* const no =
-        answer ? nullptr : answer.reason().template get_if<child_refused>();
-    REQUIRE(no != nullptr);
-    co_return *no;
-  });
-}
-
 std::string ids(fixture& f, supervisor_ref tree) {
   std::string all;
   for (const child_info& c : f.sys->call(tree, troupe::which_children{})) {

@@ -39,10 +39,6 @@ child_spec slow_to_start(fixture& f, const std::string& id) {
        .announces = true});
 }
 
-child_state state_of(fixture& f, supervisor_ref tree, std::size_t index) {
-  return f.sys->call(tree, troupe::which_children{})[index].state;
-}
-
 }  // namespace
 
 // --- init that says ignore ---

@@ -90,4 +90,20 @@ struct fixture {
   checked_system sys;
 };
 
+// Asks from a process, as code in a tree does, and gives why it was refused.
+template <class Ref, class T>
+troupe::child_refused refused(fixture& f, Ref tree, T what) {
+  return f.sys->run([&](context self) -> task<troupe::child_refused> {
+    auto answer = co_await self.try_call(tree, std::move(what));
+    const troupe::child_refused* const no =
+        answer ? nullptr : answer.reason().template get_if<troupe::child_refused>();
+    REQUIRE(no != nullptr);
+    co_return *no;
+  });
+}
+
+inline troupe::child_state state_of(fixture& f, troupe::supervisor_ref tree, std::size_t index) {
+  return f.sys->call(tree, troupe::which_children{})[index].state;
+}
+
 }  // namespace troupe_test

@@ -132,11 +132,11 @@ task<> dynamic_supervisor_process::start_asked(message request) {
   // The header stands at the start of every request's payload.
   auto& header = *static_cast<request_header*>(request.payload());
   if (known() >= how_.max_children)
-    co_return send_failure(header, refusal(self_, "of a dynamic supervisor", cause::max_children));
+    co_return send_failure(header, refusal(self_, "without an id", cause::max_children));
   start_outcome outcome = co_await start(request);
   if (outcome.failure != exit_reason::normal)
-    co_return send_failure(header, refusal(self_, "of a dynamic supervisor", cause::start_failed,
-                                           {}, std::move(outcome.failure)));
+    co_return send_failure(header, refusal(self_, "without an id", cause::start_failed, {},
+                                           std::move(outcome.failure)));
   send_reply(header, make_node<reply_payload<pid>>(reply_header{header.ref}, outcome.process));
   if (!outcome.process) co_return;
   dynamic_child& added = children_[outcome.process];
