@@ -18,9 +18,9 @@ enum class restart_type : std::uint8_t {
 
 /// How long a child waits for its restart, so that what it depends on has time to come back. It
 /// waits `first`, then `factor` times as long for each further restart in a row, up to `limit`; who
-/// has run for longer than `limit` begins anew. Not in OTP. The waits do not count for the
-/// supervisor's intensity, the restarts do: `period` must be long enough to hold `intensity` of
-/// them.
+/// has run for longer than `limit` begins anew. Not in OTP. Each restart counts for the intensity
+/// of the supervisor, which so gives up only if more than `intensity` of them, with their waits,
+/// fit into its `period`.
 struct backoff {
   std::chrono::nanoseconds first = std::chrono::milliseconds(100);
   double factor = 2;  // 1: every wait is the same
