@@ -67,6 +67,8 @@ struct child_counts {
 /// invalid_spec.
 struct start_child {
   using reply = pid;
+  // Not an aggregate, whose fields would be looked for: it holds a function and stays on this node.
+  explicit start_child(child_spec child) : spec(std::move(child)) {}
   child_spec spec;
 };
 /// Stops a child as its specification says; it stays known, unless it is temporary, and is not
