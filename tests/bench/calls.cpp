@@ -21,8 +21,7 @@ class echo_server : public troupe::server {
   std::int64_t handle(echo asked) { return asked.number; }
 };
 
-// --- bounded buffer
-// -------------------------------------------------------------------------------
+// --- bounded buffer ------------------------------------------------------------------------------
 
 struct put {
   using reply = void;

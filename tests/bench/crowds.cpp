@@ -14,8 +14,7 @@ struct done {
   std::int64_t number;
 };
 
-// --- ring
-// -----------------------------------------------------------------------------------------
+// --- ring ----------------------------------------------------------------------------------------
 
 struct next_is {
   pid member;
@@ -51,8 +50,7 @@ task<> run_ring(context self, std::int64_t members, std::int64_t tokens, std::in
   expect_equal("how far from their places tokens ended", ends, 0);
 }
 
-// --- chameneos
-// ------------------------------------------------------------------------------------
+// --- chameneos -----------------------------------------------------------------------------------
 
 enum class colour : std::uint8_t { blue, red, yellow };
 
@@ -94,8 +92,7 @@ troupe::process mall(context self, std::int64_t meetings) {
   for (;;) self.send((co_await self.receive<meet>()).who, closed{});
 }
 
-// --- big
-// ------------------------------------------------------------------------------------------
+// --- big -----------------------------------------------------------------------------------------
 
 struct ping {
   pid from;

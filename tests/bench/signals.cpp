@@ -17,8 +17,7 @@ struct watch {
 struct ready {};
 struct done {};
 
-// --- links and monitors
-// ---------------------------------------------------------------------------
+// --- links and monitors --------------------------------------------------------------------------
 
 troupe::process wait_for_the_end(context self) { co_await self.sleep(troupe::infinity); }
 
@@ -48,8 +47,7 @@ task<> run_link_storm(context self, std::size_t watchers, std::int64_t rounds) {
   }
 }
 
-// --- selective receive
-// ----------------------------------------------------------------------------
+// --- selective receive ---------------------------------------------------------------------------
 
 struct item {
   std::int64_t number;

@@ -10,8 +10,7 @@ using troupe::context;
 using troupe::pid;
 using troupe::task;
 
-// --- skynet
-// ---------------------------------------------------------------------------------------
+// --- skynet --------------------------------------------------------------------------------------
 
 constexpr std::int64_t branches = 10;
 
@@ -32,8 +31,7 @@ troupe::process leaf_or_branch(context self, pid parent, std::int64_t number, st
   self.send(parent, value{sum});
 }
 
-// --- processes that wait
-// --------------------------------------------------------------------------
+// --- processes that wait -------------------------------------------------------------------------
 
 struct stop {};
 struct number {
@@ -89,8 +87,7 @@ idle_cost idle_coroutines(run& bench) {
   return measure_idle(bench, [](context self) { return self.spawn(wait_for_stop); });
 }
 
-// --- processes that end
-// ---------------------------------------------------------------------------
+// --- processes that end --------------------------------------------------------------------------
 
 struct done {};
 

@@ -84,6 +84,8 @@ class execution {
 
   static execution& current() noexcept { return *current_; }
 
+  [[nodiscard]] static std::string name_of(std::memory_order order);
+
  private:
   enum class state : std::uint8_t { ready, sleeping, yielding, joining, finished };
   struct thread {
@@ -119,7 +121,6 @@ class execution {
   void refuse(const char* what, const void* object, const char* doing);
   [[nodiscard]] std::string stuck() const;
 
-  [[nodiscard]] static std::string name_of(std::memory_order order);
   [[nodiscard]] std::string name_at(std::uintptr_t address) const;
   [[nodiscard]] std::string describe(const void* object) const;
   [[nodiscard]] std::string show(bits value) const;

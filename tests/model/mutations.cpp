@@ -50,16 +50,6 @@ void copy(char (&into)[160], const std::string& text) {
   into[text.copy(into, sizeof into - 1)] = '\0';
 }
 
-const char* text_of(std::memory_order order) {
-  switch (order) {
-    case std::memory_order_relaxed: return "relaxed";
-    case std::memory_order_acquire: return "acquire";
-    case std::memory_order_release: return "release";
-    case std::memory_order_acq_rel: return "acq_rel";
-    default: return "seq_cst";
-  }
-}
-
 // One step weaker, as far as the operation can have the order.
 std::vector<std::memory_order> weaker(operation what, std::memory_order order) {
   using enum std::memory_order;
@@ -93,7 +83,7 @@ std::vector<mutation> mutations_of(site& s) {
 
 std::string describe(const mutation& m) {
   const auto from_to = [&](std::memory_order from) {
-    return std::string(text_of(from)) + " -> " + text_of(m.to);
+    return execution::name_of(from) + " -> " + execution::name_of(m.to);
   };
   switch (m.what) {
     case change::weaker: return from_to(m.where->order);

@@ -19,8 +19,6 @@ struct std_sync {
   template <class T>
   using var = T;
 
-  // Sleeps while the word has the expected value, until it is woken or the limit is over. May
-  // return for no reason.
   // Of two threads that each write and then look at what the other writes, with a barrier between,
   // one sees the other: the light one costs nothing, the heavy one a system call. (Linux:
   // membarrier; where it is missing, the light one is a fence.)
@@ -36,6 +34,8 @@ struct std_sync {
   };
   static void yield() noexcept;
 
+  // Sleeps while the word has the expected value, until it is woken or the limit is over. May
+  // return for no reason.
   static void sleep(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                     std::chrono::nanoseconds limit) noexcept;
   static void wake_one(const std::atomic<std::uint32_t>& word) noexcept;

@@ -44,8 +44,9 @@ relations& ties_of(process_slot& slot);
 std::uint64_t next_number(process_slot& slot);
 [[nodiscard]] pid id_of(const process_slot& slot) noexcept;
 
-// Takes what has come in: signals take effect, messages join the queue. False if there is nothing.
+// Takes what has come in: signals take effect, messages join the queue.
 void take_up(process_slot& slot);
+// The same; false if there is nothing.
 inline bool drain(process_slot& slot) {
   if (!slot.has_new_mail()) return false;
   take_up(slot);

@@ -60,6 +60,10 @@ task<exit_reason> give_up(context self, pid child, std::chrono::nanoseconds limi
 
 }  // namespace
 
+bool is_to_restart(restart_type type, const exit_reason& why) {
+  return type == restart_type::permanent || (type == restart_type::transient && !why.expected());
+}
+
 bool is_ignore(const exit_reason& reason) { return reason.get_if<start_ignored>() != nullptr; }
 
 task<start_outcome> await_init(context self, pid launched, const child_policy& policy,

@@ -18,6 +18,9 @@ struct start_outcome {
 task<start_outcome> await_init(context self, pid launched, const child_policy& policy,
                                bool announces);
 
+// Whether a child of that type that ended with that reason is started again. (OTP: restart types.)
+[[nodiscard]] bool is_to_restart(restart_type type, const exit_reason& why);
+
 // Whether a child ended because it is not needed: see `ignore`.
 [[nodiscard]] bool is_ignore(const exit_reason& reason);
 

@@ -112,9 +112,7 @@ task<> dynamic_supervisor_process::child_ended(pid was, dynamic_child c, exit_re
   report(was, "ended with", why);
   const child_policy& policy = spec_->policy;
   if (!spec_->announces && is_ignore(why)) co_return;
-  if (policy.type == restart_type::permanent ||
-      (policy.type == restart_type::transient && !why.expected()))
-    co_return co_await restart(was, std::move(c));
+  if (is_to_restart(policy.type, why)) co_return co_await restart(was, std::move(c));
   if (policy.significant && (how_.auto_shutdown == auto_shutdown::any_significant || known() == 0))
     co_await end_with_children(exit_reason::shutdown);
 }

@@ -71,9 +71,7 @@ task<> supervisor_process::child_ended(exit_signal ended) {
   const child_policy policy = at->spec.policy;
   const std::size_t index = index_of(*at);
   const bool ignored = !at->spec.announces && is_ignore(ended.reason);
-  if (!ignored && (policy.type == restart_type::permanent ||
-                   (policy.type == restart_type::transient && !ended.reason.expected())))
-    co_return co_await this->restart(index);
+  if (!ignored && is_to_restart(policy.type, ended.reason)) co_return co_await this->restart(index);
   forget_if_temporary(index);
   if (ignored) co_return;
   if (policy.significant && is_over_without_it()) co_await end_with_children(exit_reason::shutdown);

@@ -71,6 +71,9 @@ class supervisor_process {
   // The child of that id; where there is none the request is refused.
   template <class T>
   known_child* find_for(request<T>& asked);
+  // The same, and of a child that runs or is to be restarted.
+  template <class T>
+  known_child* find_stopped_for(request<T>& asked);
   template <class T>
   void refuse(request<T>& asked, std::string_view id, child_refused::cause why, pid process = {},
               exit_reason reason = {}) const;

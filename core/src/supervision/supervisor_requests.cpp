@@ -53,6 +53,15 @@ known_child* supervisor_process::find_for(request<T>& asked) {
   return found;
 }
 
+template <class T>
+known_child* supervisor_process::find_stopped_for(request<T>& asked) {
+  known_child* const found = find_for(asked);
+  if (found == nullptr || found->state() == child_state::stopped) return found;
+  refuse(asked, asked->id,
+         found->state() == child_state::running ? cause::running : cause::restarting);
+  return nullptr;
+}
+
 task<> supervisor_process::handle(request<start_child> asked) {
   const child_record& spec = asked->spec.record();
   if (const known_child* const old = find(spec.id))
@@ -84,11 +93,8 @@ task<> supervisor_process::handle(request<terminate_child> asked) {
 }
 
 task<> supervisor_process::handle(request<restart_child> asked) {
-  known_child* const found = find_for(asked);
+  known_child* const found = find_stopped_for(asked);
   if (found == nullptr) co_return;
-  if (found->state() == child_state::running) co_return refuse(asked, asked->id, cause::running);
-  if (found->state() == child_state::restarting)
-    co_return refuse(asked, asked->id, cause::restarting);
   exit_reason failure = co_await start(*found);
   if (failure != exit_reason::normal) {
     report(*found, "did not start", failure);
@@ -98,10 +104,8 @@ task<> supervisor_process::handle(request<restart_child> asked) {
 }
 
 void supervisor_process::handle(request<delete_child> asked) {
-  known_child* const found = find_for(asked);
+  known_child* const found = find_stopped_for(asked);
   if (found == nullptr) return;
-  if (found->state() == child_state::running) return refuse(asked, asked->id, cause::running);
-  if (found->state() == child_state::restarting) return refuse(asked, asked->id, cause::restarting);
   children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index_of(*found)));
   asked.reply();
 }

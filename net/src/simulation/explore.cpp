@@ -22,10 +22,7 @@ constexpr std::string_view build = "clang-" __clang_version__;
 constexpr std::string_view build = "gcc-" __VERSION__;
 #endif
 
-std::string build_name() {
-  std::string name(build.substr(0, build.find(' ')));
-  return name;
-}
+constexpr std::string_view build_name = build.substr(0, build.find(' '));
 
 constexpr const char* seed_variable = "TROUPE_SEED";
 constexpr std::size_t lines_shown = 40;
@@ -64,7 +61,7 @@ std::string run(world& w, const std::function<void(world&)>& scenario) {
 
 [[noreturn]] void report(const world& w, const std::string& what) {
   const std::string again = fmt::format("{}={} TROUPE_BUILD={} {}", seed_variable, w.seed(),
-                                        build_name(), net::command_line());
+                                        build_name, net::command_line());
   net::print_error(
       fmt::format("{}\nthe simulation failed: {}\nsteps={} hash={:016x}; run it again by\n{}\n",
                   w.history(lines_shown), what, w.steps(), w.hash(), again));
