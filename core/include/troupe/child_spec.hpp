@@ -126,6 +126,17 @@ class child_spec : public internal::child_settings<child_spec> {
     return std::move(*this);
   }
 
+  /// Registers the child under a key of a registry before it runs: `.under(players.via("ada"))`.
+  child_spec under(std::shared_ptr<const internal::place> where) && {
+    record_.start = [start = std::move(record_.start), where = std::move(where)](
+                        internal::engine& home, const internal::launch_options& options) {
+      internal::launch_options placed = options;
+      placed.under = where;
+      return start(home, placed);
+    };
+    return std::move(*this);
+  }
+
   [[nodiscard]] const internal::child_record& record() const noexcept { return record_; }
 
  private:

@@ -5,16 +5,38 @@
 #include <troupe/signals.hpp>
 
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
 namespace troupe {
+
+namespace internal {
+
+// Kept by a process until its end and destroyed then, before anybody is told that it has ended.
+struct kept_until_end {
+  kept_until_end() = default;
+  kept_until_end(const kept_until_end&) = delete;
+  kept_until_end& operator=(const kept_until_end&) = delete;
+  virtual ~kept_until_end() = default;
+};
+
+// Where a process is found from its start on, besides its name: a key of a registry.
+struct place {
+  virtual ~place() = default;
+  // Enters the process, which keeps what this gives. Throws name_taken.
+  [[nodiscard]] virtual std::unique_ptr<kept_until_end> enter(pid process) const = 0;
+};
+
+}  // namespace internal
 
 /// How a process starts, beyond what it runs.
 struct spawn_options {
   std::string name = {};  // registered before it runs; spawning fails if it is taken
   bool link = false;      // to the process that spawns
   bool monitor = false;   // by the process that spawns; its `down` carries the reference
+  // A key of a registry, treated as a name is: `.under = players.via("ada")`.
+  std::shared_ptr<const internal::place> under = {};
 };
 
 /// A process and the monitor that was set on it as it started.
@@ -23,7 +45,7 @@ struct monitored {
   monitor_ref ref;
 };
 
-/// Thrown by `spawn` and `register_as`; the text names the name and who holds it.
+/// Thrown by `spawn` and `register_as`; the text names the name or key and who holds it.
 class name_taken : public std::logic_error {
  public:
   name_taken(std::string_view name, pid holder);
@@ -56,6 +78,8 @@ class newborn {
   monitored start(body& what, const launch_options& options);
 
  private:
+  void take_names(pid self, const launch_options& options);
+
   engine& home_;
   process_slot* slot_;
 };

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <troupe/signals.hpp>
+#include <troupe/spawn.hpp>
+
+#include <memory>
 
 namespace troupe::internal {
 
@@ -12,6 +15,11 @@ struct timeout_sent : signal {
 struct completion_sent : signal {
   explicit completion_sent(std::uint64_t of) : token(of) {}
   std::uint64_t token;
+};
+// Something to keep until the end.
+struct kept_sent : signal {
+  explicit kept_sent(std::unique_ptr<kept_until_end> given) : what(std::move(given)) {}
+  std::unique_ptr<kept_until_end> what;
 };
 // To a supervisor from its child: init is through.
 struct init_done {

@@ -1,5 +1,6 @@
 #include "process/relations.hpp"
 
+#include "process/internal_signals.hpp"
 #include "process/timers.hpp"
 
 namespace troupe::internal {
@@ -36,6 +37,19 @@ void cancel_all_timers(relations& ties) noexcept {
 void drop_names(engine& home, relations& ties, pid self) noexcept {
   for (const std::string& name : ties.names) home.names.remove(name, self);
   ties.names.clear();
+}
+
+void drop_kept(relations& ties, message_node* unread) noexcept {
+  ties.kept.clear();
+  for (message_node* n = unread; n != nullptr; n = n->next)
+    if (n->type == &message_type_of<kept_sent>) static_cast<kept_sent*>(n->payload())->what.reset();
+}
+
+void keep_until_end(engine& home, pid process, std::unique_ptr<kept_until_end> what) {
+  if (running.home == &home && running.slot != nullptr && id_of(*running.slot) == process)
+    ties_of(*running.slot).kept.push_back(std::move(what));
+  else
+    home.deliver(process, make_node<kept_sent>(std::move(what)));
 }
 
 }  // namespace troupe::internal

@@ -7,6 +7,7 @@
 #include "runtime/engine.hpp"
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@ struct relations {
   std::map<timer_ref, timer*> timers;              // each held until it is cancelled or swept
   std::size_t timers_to_sweep = 64;
   std::vector<std::string> names;
+  std::vector<std::unique_ptr<kept_until_end>> kept;
   reply_slot* replies = nullptr;
   std::uint64_t last_number = 0;                   // of references, tokens and unlink ids
   exit_reason reason;                              // with which it ends
@@ -75,5 +77,9 @@ void answer_abandoned(process_slot& slot, const exit_reason& reason) noexcept;
 void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason) noexcept;
 void cancel_all_timers(relations& ties) noexcept;
 void drop_names(engine& home, relations& ties, pid self) noexcept;
+// Also what was given to the process and is still in its unread mail.
+void drop_kept(relations& ties, message_node* unread) noexcept;
+// Has a process of this system keep something until its end; if it has ended, that is now.
+void keep_until_end(engine& home, pid process, std::unique_ptr<kept_until_end> what);
 
 }  // namespace troupe::internal

@@ -101,6 +101,7 @@ void take_signal(process_slot& slot, message_node& node) {
   if (auto* m = as<unlink_sent>(node)) return take_unlink(slot, *m);
   if (auto* m = as<unlink_ack_sent>(node)) return take_unlink_ack(slot, *m);
   if (auto* m = as<inspect_sent>(node)) return answer(slot, *m);
+  if (auto* m = as<kept_sent>(node)) return ties_of(slot).kept.push_back(std::move(m->what));
 }
 
 // To the call that waits for it; a late one ends here.

@@ -56,10 +56,34 @@ newborn::~newborn() {
     home_.table.put_shared(*slot_);
 }
 
+// Whoever finds the process by a name can send to it, so the mailbox opens first.
+void newborn::take_names(pid self, const launch_options& options) {
+  process_slot& slot = *slot_;
+  slot.mail.open(self.generation());
+  try {
+    if (!options.name.empty()) {
+      if (const pid holder = home_.names.add(options.name, self))
+        throw name_taken(options.name, holder);
+      ties_of(slot).names.push_back(options.name);
+    }
+    if (options.under != nullptr) {
+      auto& kept = ties_of(slot).kept;
+      kept.push_back(options.under->enter(self));
+    }
+  } catch (...) {
+    const std::unique_ptr<relations> ties(std::exchange(slot.ties, nullptr));
+    if (ties != nullptr) drop_names(home_, *ties, self);
+    // Sent by who found the first of two names, or by a system that is stopping.
+    bounce_all(home_, self, slot.mail.close(self.generation() + 1), exit_reason::noproc);
+    throw;
+  }
+}
+
 monitored newborn::start(body& what, const launch_options& options) {
   process_slot& slot = *slot_;
   const pid self = home_.table.id_of(slot);
   process_slot* const parent = spawner(home_);
+  const bool named = !options.name.empty() || options.under != nullptr;
   try {
     if (parent == nullptr) std::atomic_thread_fence(std::memory_order_seq_cst);  // see end_all
     if (parent == nullptr && home_.closing.load(std::memory_order_relaxed))
@@ -68,16 +92,7 @@ monitored newborn::start(body& what, const launch_options& options) {
       throw std::invalid_argument(
           "troupe: a link or monitor ties a new process to the one that spawns it; from outside "
           "there is none: spawn it inside system.run(...)");
-    if (!options.name.empty()) {
-      // Whoever finds the name can send to it, so the mailbox opens first.
-      slot.mail.open(self.generation());
-      if (const pid holder = home_.names.add(options.name, self)) {
-        // Nobody knew the pid but a system that is stopping, which finds processes by their slots.
-        bounce_all(home_, self, slot.mail.close(self.generation() + 1), exit_reason::noproc);
-        throw name_taken(options.name, holder);
-      }
-      ties_of(slot).names.push_back(options.name);
-    }
+    if (named) take_names(self, options);
   } catch (...) {
     what.destroy();
     throw;
@@ -99,7 +114,7 @@ monitored newborn::start(body& what, const launch_options& options) {
                          options.name.empty() ? what.behaviour : std::string_view(options.name));
   slot.announces = options.announce;
   count(home_, &tally::processes, 1);
-  if (options.name.empty()) slot.mail.open(self.generation());
+  if (!named) slot.mail.open(self.generation());
   slot_ = nullptr;
   home_.schedule(slot);
   return made;

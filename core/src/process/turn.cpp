@@ -64,9 +64,10 @@ void finish(process_slot& slot) {
   cancel_all_timers(ties);
   count(&tally::links, -static_cast<std::int64_t>(ties.links.size()));
   count(&tally::monitors, -static_cast<std::int64_t>(ties.monitors.size()));
-  answer_abandoned(slot, reason);
 
   message_node* const unread = slot.end();
+  drop_kept(ties, unread);  // after the end: who enters this process somewhere now finds it ended
+  answer_abandoned(slot, reason);
   if (home.watch != nullptr) {
     for (const message_node* n = unread; n != nullptr; n = n->next) home.watch->dropped(*n);
     home.watch->ended(self, reason);

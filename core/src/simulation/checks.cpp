@@ -123,9 +123,15 @@ std::string checks::ended(pid process) {
   pairs_.erase(process);
   answered_.erase(process);
   const relations* const ties = troupe::internal::running.slot->ties;
-  if (ties == nullptr || (ties->names.empty() && ties->timers.empty())) return {};
-  return fmt::format("{} has ended and still has {}", to_string(process),
-                     ties->names.empty() ? "timers" : "the name " + ties->names.front());
+  if (ties == nullptr) return {};
+  std::string has;
+  if (!ties->names.empty())
+    has = "the name " + ties->names.front();
+  else if (!ties->timers.empty())
+    has = "timers";
+  else if (!ties->kept.empty())
+    has = "a place in a registry or group";
+  return has.empty() ? has : fmt::format("{} has ended and still has {}", to_string(process), has);
 }
 
 std::string checks::at_rest(engine& home) const {
