@@ -12,6 +12,9 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <map>
+#include <memory>
+#include <string>
 #include <vector>
 
 namespace troupe::internal {
@@ -39,6 +42,7 @@ class scheduler {
 };
 
 class blocking_job;
+class group_scope;
 
 // What the parts of one system share. Reached by any thread; its members look after themselves.
 class engine {
@@ -74,9 +78,10 @@ class engine {
   std::atomic<distribution*> remote{nullptr};
   tally outside;  // of threads that are not workers: reached by read-modify-write
   std::atomic<bool> closing{false};
-  platform::mutex mutex;   // of `waits_in` and the two below
+  platform::mutex mutex;   // of `waits_in` and those below
   std::vector<pid> trees;  // supervision trees in the order of their start
   std::vector<std::shared_ptr<distribution>> carriers;  // all that `remote` ever was
+  std::map<std::string, std::shared_ptr<group_scope>, std::less<>> scopes;  // of process groups
 
  private:
   void undelivered(pid to, message_node* node) noexcept;
