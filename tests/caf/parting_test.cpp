@@ -92,6 +92,99 @@ TEST_CASE("a bridge that closes ends what it adopted and its handles") {
                [](const ::caf::error& e) { CHECK(e == ::caf::sec::request_receiver_down); });
 }
 
+// --- ends in the moment of a beginning. With one worker, a process that goes on has not given the
+// bridge's processes a turn yet. ---
+
+TEST_CASE("an exit signal right after adopting is for the actor's exit handler") {
+  worlds w({.workers = 1});
+  const ::caf::scoped_actor me(w.guests);
+  const auto actor = w.guests.spawn(
+      [](::caf::event_based_actor* self, const ::caf::actor& to) -> ::caf::behavior {
+        self->set_exit_handler([=](::caf::exit_msg& e) { self->send(to, e.reason); });
+        return {[](::caf::add_atom, int a, int b) { return a + b; }};
+      },
+      ::caf::actor(me));
+  const pid c = w.home->run([&](context self) -> task<pid> {
+    const pid adopted = w.bridge->adopt(actor);
+    self.exit(adopted, exit_reason::shutdown);
+    co_return adopted;
+  });
+  me->receive([](const ::caf::error& e) { CHECK(e == ::caf::exit_reason::user_shutdown); },
+              ::caf::after(20s) >> [] { FAIL("the exit handler was not asked"); });
+  CHECK(w.home->call(c, add{1, 2}) == 3);
+}
+
+TEST_CASE("an actor without an exit handler sees the reason of a signal right after adopting") {
+  worlds w({.workers = 1});
+  const ::caf::scoped_actor me(w.guests);
+  const auto actor = w.guests.spawn(calculator);
+  me->monitor(actor);
+  w.home->run([&](context self) -> task<> {
+    const pid c = w.bridge->adopt(actor);
+    const auto ref = self.monitor(c);
+    self.exit(c, exit_reason::shutdown);
+    const auto d = co_await self.receive<troupe::down>();
+    CHECK(d.ref == ref);
+    CHECK(d.reason == exit_reason::shutdown);
+    CHECK_FALSE(co_await self.receive_within<troupe::down>(0ns));
+  });
+  me->receive(
+      [](const ::caf::down_msg& d) { CHECK(d.reason == ::caf::exit_reason::user_shutdown); });
+}
+
+TEST_CASE("an actor that ends right after adopting ends its pid once with its reason") {
+  worlds w({.workers = 1});
+  const ::caf::scoped_actor me(w.guests);
+  for (int round = 0; round < 50; ++round) {
+    const auto actor = w.guests.spawn(calculator);
+    w.home->run([&](context self) -> task<> {
+      const pid c = w.bridge->adopt(actor);
+      const auto ref = self.monitor(c);
+      ::caf::anon_send(actor, ::caf::close_atom::value, std::string("error"));
+      if (round % 2 == 0) co_await self.blocking([&] { me->wait_for(actor); });
+      const auto d = co_await self.receive<troupe::down>();
+      CHECK(d.ref == ref);
+      CHECK(d.reason.type() == "caf::system:20");
+      (void)co_await end_of(self, c);
+      CHECK_FALSE(co_await self.receive_within<troupe::down>(0ns));
+    });
+  }
+  CHECK(w.bridge->counts().adopted == 0);
+}
+
+TEST_CASE("a process that ends right after a handle was made is told of once with its reason") {
+  worlds w({.workers = 1});
+  for (int round = 0; round < 50; ++round) {
+    const ::caf::scoped_actor me(w.guests);
+    w.home->run([&](context self) -> task<> {
+      const pid p = self.spawn(our_calculator);
+      const auto h = w.bridge->handle(p);
+      me->monitor(h);
+      self.exit(p, exit_reason::shutdown);
+      (void)co_await end_of(self, p);
+    });
+    me->receive(
+        [](const ::caf::down_msg& d) { CHECK(d.reason == ::caf::exit_reason::user_shutdown); });
+    me->receive([](const ::caf::down_msg&) { FAIL("a second down"); }, ::caf::after(0s) >> [] {});
+  }
+  CHECK(comes_true([&] { return w.bridge->counts().handles == 0; }));
+}
+
+TEST_CASE("a request to a handle of a process that ends right away fails once") {
+  worlds w({.workers = 1});
+  for (int round = 0; round < 50; ++round) {
+    const ::caf::scoped_actor me(w.guests);
+    const auto h = w.home->run([&](context self) -> task<::caf::actor> {
+      const pid p = self.spawn([](context) -> troupe::process { co_return; });
+      co_return w.bridge->handle(p);
+    });
+    int ends = 0;
+    me->request(h, 10s, ::caf::add_atom::value, 1, 2)
+        .receive([](int) { FAIL("an answer"); }, [&](const ::caf::error&) { ++ends; });
+    CHECK(ends == 1);
+  }
+}
+
 // --- races ---
 
 TEST_CASE("an actor and its pid that are ended at once end once for all who watch") {

@@ -79,7 +79,9 @@ using known_types =
 
 // The worlds end in the order of declaration reversed: the bridge, our system, CAF's.
 struct worlds {
-  worlds() : bridge(std::make_unique<troupe::caf::bridge>(guests, *home, known_types{})) {}
+  explicit worlds(troupe::system_options options = {})
+      : home(std::move(options)),
+        bridge(std::make_unique<troupe::caf::bridge>(guests, *home, known_types{})) {}
 
   struct two_threads : ::caf::actor_system_config {
     two_threads() { set("scheduler.max-threads", 2); }

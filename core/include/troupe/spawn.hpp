@@ -60,8 +60,10 @@ namespace internal {
 class outside_wait;
 
 struct launch_options : spawn_options {
-  bool announce = false;  // tell the parent when init is through (a supervisor waits for it)
-  pid link_to = {};       // a process of another node, which ties itself to this one too
+  bool announce = false;     // tell the parent when init is through (a supervisor waits for it)
+  bool traps_exits = false;  // from the start: no exit signal but a kill comes too early
+  pid link_to = {};          // a process of another node, which ties itself to this one too
+  pid monitors = {};         // the new process has a monitor on it before it is known to anybody
   outside_wait* wakes = nullptr;  // a thread that waits until nothing is left of the process
 };
 

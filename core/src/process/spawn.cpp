@@ -34,6 +34,14 @@ void tie_to_parent(process_slot& parent, process_slot& child, bool link, monitor
   }
 }
 
+// The process does not run yet, but it has a mailbox for the answer.
+void set_monitor(engine& home, process_slot& slot, pid target) {
+  const monitor_ref ref{next_number(slot)};
+  ties_of(slot).monitors.emplace(ref, destination(target));
+  count(home, &tally::monitors, 1);
+  home.deliver(target, make_node<monitor_sent>(home.table.id_of(slot), ref));
+}
+
 }  // namespace
 
 newborn::newborn(engine& home)
@@ -113,8 +121,10 @@ monitored newborn::start(body& what, const launch_options& options) {
     home_.watch->spawned(self, what.parent,
                          options.name.empty() ? what.behaviour : std::string_view(options.name));
   slot.announces = options.announce;
+  slot.traps_exits = options.traps_exits;
   count(home_, &tally::processes, 1);
   if (!named) slot.mail.open(self.generation());
+  if (options.monitors) set_monitor(home_, slot, options.monitors);
   slot_ = nullptr;
   home_.schedule(slot);
   return made;

@@ -9,7 +9,12 @@ bridge::bridge(::caf::actor_system& guests, troupe::system& home,
 bridge::~bridge() { joint_->close(); }
 
 pid bridge::adopt(const ::caf::actor& actor, std::string_view name) {
-  return joint_->adopt(actor, name);
+  return joint_->adopt(actor, {.name = std::string(name)});
+}
+
+pid bridge::adopt_under(const ::caf::actor& actor,
+                        std::shared_ptr<const troupe::internal::place> where) {
+  return joint_->adopt(actor, {.under = std::move(where)});
 }
 
 ::caf::actor bridge::handle(pid process) { return joint_->handle(process); }

@@ -51,7 +51,6 @@ class host_process {
       : self_(self), stay_(stay), between_(*stay.between), target_(target) {}
 
   task<> run() {
-    watched_ = self_.monitor(target_);
     while (stay_.face) {
       message mail = co_await next_mail(asked_);
       pass_replies();
@@ -63,7 +62,6 @@ class host_process {
   void take(message mail) {
     if (auto* what = mail.get_if<from_caf>()) return from_actor(what->take());
     if (auto* ended = mail.get_if<down>()) {
-      if (ended->ref != watched_) return;
       for (question& q : asked_) q.from.refuse(receiver_down(ended->reason));
       asked_.clear();
       return stay_.let_go(error_of(ended->reason));
@@ -86,7 +84,6 @@ class host_process {
   shown& stay_;
   joint& between_;
   pid target_;
-  monitor_ref watched_;
   std::list<question> asked_;
 };
 

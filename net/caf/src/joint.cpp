@@ -11,8 +11,11 @@
 
 namespace troupe::caf::internal {
 
+using troupe::internal::launch;
+using troupe::internal::launch_options;
+
 pid to_pid(joint& between, const ::caf::actor& actor) {
-  return actor ? between.adopt(actor, {}) : pid{};
+  return actor ? between.adopt(actor, spawn_options{}) : pid{};
 }
 
 ::caf::actor to_actor(joint& between, pid process) {
@@ -41,7 +44,7 @@ pid joint::of_own_face(const ::caf::actor& actor) const {
   return own != nullptr && own->belongs_to(*this) ? own->process() : pid{};
 }
 
-pid joint::adopt(const ::caf::actor& actor, std::string_view name) {
+pid joint::adopt(const ::caf::actor& actor, const spawn_options& as) {
   if (!actor)
     throw std::invalid_argument("troupe::caf: adopt needs an actor, but this handle is invalid");
   std::shared_ptr<adopted> stay;  // dies after the lock is free again
@@ -50,16 +53,23 @@ pid joint::adopt(const ::caf::actor& actor, std::string_view name) {
   pid process = of_own_face(actor);
   if (const auto at = adopted_.find(actor); at != adopted_.end()) process = at->second;
   if (process) {
-    if (!name.empty() && home_.whereis(name) != process)
+    if (!as.name.empty() && home_.whereis(as.name) != process)
       throw std::logic_error(
           fmt::format("troupe::caf: the actor has the pid {} already, but not the name '{}': name "
                       "it when it is adopted first",
-                      to_string(process), name));
+                      to_string(process), as.name));
+    if (as.under != nullptr)
+      throw std::logic_error(
+          fmt::format("troupe::caf: the actor has the pid {} already: register it under a key when "
+                      "it is adopted first",
+                      to_string(process)));
     return process;
   }
   stay = std::make_shared<adopted>(shared_from_this(), actor);
   try {
-    process = home_.spawn_with({.name = std::string(name)}, guest, stay, actor_source{});
+    launch_options options{as};
+    options.traps_exits = true;  // for the actor to decide on, also before the first turn
+    process = launch(home_.home(), options, "troupe::caf::guest", guest, stay, actor_source{}).id;
   } catch (...) {
     stay->actor = nullptr;  // it goes on without us
     throw;
@@ -81,7 +91,9 @@ pid joint::adopt(const ::caf::actor& actor, std::string_view name) {
   stay = std::make_shared<shown>(shared_from_this(), face, box);
   pid behind;
   try {
-    behind = home_.spawn(host, stay, process);
+    launch_options options;
+    options.monitors = process;  // before anybody has the handle: every end from now on is told
+    behind = launch(home_.home(), options, "troupe::caf::host", host, stay, process).id;
   } catch (...) {
     stay->face = nullptr;
     throw;

@@ -23,7 +23,7 @@ class joint : public std::enable_shared_from_this<joint> {
  public:
   joint(::caf::actor_system& guests, troupe::system& home, std::vector<correspondence> known);
 
-  pid adopt(const ::caf::actor& actor, std::string_view name);
+  pid adopt(const ::caf::actor& actor, const spawn_options& as);
   [[nodiscard]] ::caf::actor handle(pid process);
   // Refuses new pairs from now on and parts those that are there.
   void close();

@@ -69,6 +69,9 @@ class bridge {
   /// under no or another name before, std::invalid_argument for an invalid handle,
   /// std::runtime_error once the bridge is closed or if the process table is full.
   pid adopt(const ::caf::actor& actor, std::string_view name = {});
+  /// The same under a key of a registry: `bridge.adopt_under(actor, players.via("ada"))`. Throws
+  /// std::logic_error if the actor was adopted before.
+  pid adopt_under(const ::caf::actor& actor, std::shared_ptr<const troupe::internal::place> where);
 
   /// A handle of CAF for a process here or on another node: CAF's sends and requests go to it. It
   /// ends, for CAF's monitors and links, when the process ends or its node is lost. An `exit_msg`
