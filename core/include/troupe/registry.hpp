@@ -62,10 +62,10 @@ class via_key {
 ///     self.send(players.via("ada"), hit{3});                // in another one
 ///     self.spawn_with({.under = players.via("bob", 1)}, player);
 ///
-/// Keys need `==` and std::hash; values are copied. A registry is a handle: copies are the same
-/// registry, and it lives as long as one of them, or one of the processes in it. Not to be used
-/// after its system. Reads may come from any thread; they go through no process, and those of
-/// different keys do not meet.
+/// Keys need `==` and std::hash; values are copied; neither of these may use the registry. A
+/// registry is a handle: copies are the same registry, and it lives as long as one of them, or one
+/// of the processes in it. Not to be used after its system. Reads may come from any thread; they go
+/// through no process, and those of different keys do not meet.
 template <class Key, class Value = internal::nothing, registry_keys Keys = registry_keys::unique>
 class registry {
   struct events;
