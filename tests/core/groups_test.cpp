@@ -191,6 +191,25 @@ TEST_CASE("a member that is joined while it ends is not left behind") {
   });
 }
 
+// A thread joins it while it runs for the last time: it never takes that up.
+TEST_CASE("a process that is joined in its last turn has left before its down", "[threads]") {
+  checked_system sys;
+  const groups all(*sys);
+  sys->run([&](context self) -> task<> {
+    all.monitor_scope(self);
+    (void)self.spawn_monitor([&](context me) -> process {
+      std::thread([&, id = me.id()] { all.join("workers", id); }).join();
+      co_return;
+    });
+    std::string told;
+    for (int i = 0; i < 3; ++i)
+      co_await self.receive([&](const groups::joined&) { told += '+'; },
+                            [&](const groups::left&) { told += '-'; },
+                            [&](const troupe::down&) { told += '!'; });
+    CHECK(told == "+-!");
+  });
+}
+
 TEST_CASE("a process of another node is refused with a text that says where it joins") {
   checked_system sys;
   const groups all(*sys);

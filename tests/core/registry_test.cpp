@@ -3,6 +3,8 @@
 
 #include "core/support.hpp"
 
+#include <algorithm>
+
 using namespace troupe_test;
 using troupe::context;
 using troupe::exit_reason;
@@ -36,6 +38,11 @@ process member_of(context self, topics in, std::string key, int value, pid repor
   in.register_as(self, key, value);
   self.send(report, hit{value});
   for (;;) co_await self.receive([](troupe::request<are_you_there> r) { r.reply(); });
+}
+
+std::vector<std::string> sorted(std::vector<std::string> keys) {
+  std::ranges::sort(keys);
+  return keys;
 }
 
 std::vector<int> values_of(const std::vector<topics::entry>& entries) {
@@ -99,7 +106,7 @@ TEST_CASE("a process that has a key already is told that it holds it itself") {
     all.register_as(self, "ada", 1);
     CHECK(all.try_register_as(self, "ada", 2) == self.id());
     CHECK(all.lookup("ada").at(0).value == 1);
-    CHECK(all.keys(self) == std::vector<std::string>{"ada"});
+    CHECK(sorted(all.keys(self)) == std::vector<std::string>{"ada"});
     co_return;
   });
 }
@@ -121,10 +128,10 @@ TEST_CASE("a process may have several keys and knows them") {
   const players all(*sys);
   sys->run([&](context self) -> task<> {
     for (const char* key : {"ada", "bob", "eve"}) all.register_as(self, key);
-    CHECK(all.keys(self) == std::vector<std::string>{"ada", "bob", "eve"});
+    CHECK(sorted(all.keys(self)) == std::vector<std::string>{"ada", "bob", "eve"});
     CHECK(all.count() == 3);
     all.unregister(self, "bob");
-    CHECK(all.keys(self) == std::vector<std::string>{"ada", "eve"});
+    CHECK(sorted(all.keys(self)) == std::vector<std::string>{"ada", "eve"});
     CHECK_FALSE(all.whereis("bob"));
     CHECK(all.count() == 2);
     CHECK(all.keys(self.parent()).empty());
@@ -228,12 +235,12 @@ TEST_CASE("a process may be under a duplicate key more than once") {
     for (const int value : {1, 2, 1}) all.register_as(self, "news", value);
     all.register_as(self, "weather", 5);
     CHECK(values_of(all.lookup("news")) == std::vector{1, 2, 1});
-    CHECK(all.keys(self) == std::vector<std::string>{"news", "news", "news", "weather"});
+    CHECK(sorted(all.keys(self)) == std::vector<std::string>{"news", "news", "news", "weather"});
     CHECK(all.values("news", self) == std::vector{1, 2, 1});
     CHECK(all.values("news", self.parent()).empty());
     all.unregister(self, "news");
     CHECK(all.lookup("news").empty());
-    CHECK(all.keys(self) == std::vector<std::string>{"weather"});
+    CHECK(sorted(all.keys(self)) == std::vector<std::string>{"weather"});
     co_return;
   });
 }

@@ -111,8 +111,10 @@ class directory_of : public directory {
   // A key as often as the process is under it.
   [[nodiscard]] std::vector<Key> keys_of(pid process) const {
     const locked hold(*this, changes, access::shared);
-    const auto at = presences_.find(process);
-    return at == presences_.end() ? std::vector<Key>{} : at->second.keys;
+    std::vector<Key> keys;
+    if (const auto at = presences_.find(process); at != presences_.end())
+      for (const auto& [key, times] : at->second.times) keys.insert(keys.end(), times, key);
+    return keys;
   }
   [[nodiscard]] std::size_t size() const {
     const locked hold(*this, changes, access::shared);
@@ -202,7 +204,7 @@ class directory_of : public directory {
     monitor_ref ref;
   };
   struct presence {
-    std::vector<Key> keys;
+    std::unordered_map<Key, std::size_t> times;  // that it is under a key
     std::vector<Key> watched;
   };
 
@@ -220,7 +222,7 @@ class directory_of : public directory {
 
   void enter(const Key& key, std::span<const entry> what) {
     if (what.empty()) return;
-    for (const entry& e : what) presences_[e.process].keys.push_back(key);
+    for (const entry& e : what) ++presences_[e.process].times[key];
     {
       const std::size_t which = shard_of(key);
       const locked hold(*this, which, access::alone);
@@ -250,8 +252,8 @@ class directory_of : public directory {
     }
     size_ -= out.size();
     if (const auto own = presences_.find(process); own != presences_.end())
-      for (std::size_t i = 0; i < out.size(); ++i)
-        own->second.keys.erase(std::ranges::find(own->second.keys, key));
+      if (const auto times = own->second.times.find(key); times != own->second.times.end())
+        if ((times->second -= out.size()) == 0) own->second.times.erase(times);
     return out;
   }
 
@@ -311,9 +313,9 @@ class directory_of : public directory {
       std::erase_if(at->second, is_its);
       if (at->second.empty()) watchers_of_.erase(at);
     }
-    for (const Key& key : own.mapped().keys)
-      tell<typename Events::removed>(key,
-                                     take_out(key, process, [](std::size_t n) { return n == 0; }));
+    for (const auto& [key, times] : own.mapped().times)  // each entry is told by itself
+      for (const entry& e : take_out(key, process, [](std::size_t) { return true; }))
+        tell<typename Events::removed>(key, std::span(&e, 1));
   }
 
   std::array<std::unordered_map<Key, entries>, shards> tables_;

@@ -162,7 +162,7 @@ class registry {
       return own;
     });
   }
-  /// The keys of the process, each as often as it is under it.
+  /// The keys of the process, each as often as it is under it, in no order.
   [[nodiscard]] std::vector<Key> keys(pid process) const { return all_->keys_of(process); }
   /// How many entries there are, of all keys or of one.
   [[nodiscard]] std::size_t count() const { return all_->size(); }
