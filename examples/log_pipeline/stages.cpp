@@ -34,6 +34,7 @@ troupe::task<> reader::handle(read_on) {
     co_return;
   }
   std::vector<line> lines;
+  lines.reserve(texts.size());
   for (const std::string& text : texts)
     lines.push_back({++last_, text, std::make_shared<const ticket>(meter_)});
   owed_ -= lines.size();

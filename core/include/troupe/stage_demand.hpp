@@ -180,7 +180,7 @@ class outlet {
   [[nodiscard]] std::uint64_t want() const;
   std::uint64_t take_want();
   void count(stage_counts& into) const;
-  [[nodiscard]] std::size_t buffered() const noexcept { return buffered_; }
+  [[nodiscard]] std::size_t buffered() const noexcept { return waiting; }
 
   bool accumulating;
   std::optional<exit_reason> last_words;  // it ends with them when nothing is buffered
@@ -206,11 +206,11 @@ class outlet {
   void supplied(std::size_t events) { owed_ -= std::min<std::uint64_t>(owed_, events); }
   void note_dropped(context self, std::size_t events);
 
-  const way way_;
-  const std::size_t lane_count_;
-  const producer_options options_;
-  std::size_t buffered_ = 0;
-  std::vector<taker> takers_;
+  const way kind;
+  const std::size_t lane_count;
+  const producer_options settings;
+  std::size_t waiting = 0;
+  std::vector<taker> takers;
 
  private:
   [[nodiscard]] std::vector<taker>::iterator find(pid consumer, std::uint64_t subscription);

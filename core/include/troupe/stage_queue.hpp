@@ -52,27 +52,27 @@ class outlet_of final : public outlet {
 
   void put(context self, std::vector<Event> events) {
     supplied(events.size());
-    if (way_ == way::demand && buffered_ == 0)
+    if (kind == way::demand && waiting == 0)
       if (taker* const t = largest(); t != nullptr && t->demand >= events.size())
         return send(self, *t, std::move(events));
-    buffered_ += events.size();
+    waiting += events.size();
     for (Event& e : events)
-      lanes_[way_ == way::partition ? how_.by(e) % lane_count_ : 0].push_back(std::move(e));
+      lanes_[kind == way::partition ? how_.by(e) % lane_count : 0].push_back(std::move(e));
     deliver(self);
-    if (drops_ && buffered_ > options_.buffer_size) drop(self);
+    if (drops_ && waiting > settings.buffer_size) drop(self);
   }
 
   void deliver(context self) {
-    if (buffered_ == 0) return;
-    if (way_ == way::demand) {
+    if (waiting == 0) return;
+    if (kind == way::demand) {
       while (taker* const t = lanes_[0].empty() ? nullptr : largest())
         send(self, *t, take(0, t->demand));
-    } else if (way_ == way::broadcast) {
+    } else if (kind == way::broadcast) {
       // A selector gives demand back, so there may be more to send than at first.
       while (const std::uint64_t all = lanes_[0].empty() ? 0 : lowest())
         send_to_all(self, take(0, all));
     } else {
-      for (taker& t : takers_)
+      for (taker& t : takers)
         if (t.active && t.demand > 0 && !lanes_[t.lane].empty())
           send(self, t, take(t.lane, t.demand));
     }
@@ -85,7 +85,7 @@ class outlet_of final : public outlet {
     std::vector<Event> taken(std::make_move_iterator(from.begin()),
                              std::make_move_iterator(from.begin() + n));
     from.erase(from.begin(), from.begin() + n);
-    buffered_ -= taken.size();
+    waiting -= taken.size();
     return taken;
   }
 
@@ -98,7 +98,7 @@ class outlet_of final : public outlet {
 
   void send_to_all(context self, const std::vector<Event>& events) {
     if constexpr (std::copy_constructible<Event>) {
-      for (taker& t : takers_) {
+      for (taker& t : takers) {
         std::vector<Event> chosen;
         for (const Event& e : events)
           if (!how_.selects || how_.selects(e, t.lane)) chosen.push_back(e);
@@ -108,12 +108,12 @@ class outlet_of final : public outlet {
   }
 
   void drop(context self) {
-    const std::size_t too_many = buffered_ - options_.buffer_size;
-    for (; buffered_ > options_.buffer_size; --buffered_) {
+    const std::size_t too_many = waiting - settings.buffer_size;
+    for (; waiting > settings.buffer_size; --waiting) {
       auto& fullest =
           *std::max_element(lanes_.begin(), lanes_.end(),
                             [](const auto& a, const auto& b) { return a.size() < b.size(); });
-      if (options_.keep == buffer_keep::first)
+      if (settings.keep == buffer_keep::first)
         fullest.pop_back();
       else
         fullest.pop_front();

@@ -9,9 +9,9 @@ namespace troupe::internal {
 
 outlet::outlet(way how, std::size_t lanes, const producer_options& options, std::string_view event)
     : accumulating(options.accumulate),
-      way_(how),
-      lane_count_(lanes),
-      options_(options),
+      kind(how),
+      lane_count(lanes),
+      settings(options),
       event_(event) {
   if (lanes == 0)
     throw std::invalid_argument("troupe: a producer needs 1 partition or more, 0 are given");
@@ -20,7 +20,7 @@ outlet::outlet(way how, std::size_t lanes, const producer_options& options, std:
 }
 
 std::vector<outlet::taker>::iterator outlet::find(pid consumer, std::uint64_t subscription) {
-  return std::ranges::find_if(takers_, [&](const taker& t) {
+  return std::ranges::find_if(takers, [&](const taker& t) {
     return t.consumer == consumer && t.subscription == subscription;
   });
 }
@@ -34,15 +34,15 @@ void outlet::subscribe(context self, const stage_subscribe& wanted) {
   if (wanted.event != event_)
     return refuse(fmt::format("the producer {} gives events of type {}, not {}",
                               to_string(self.id()), event_, wanted.event));
-  if (way_ == way::partition && wanted.to >= lane_count_)
+  if (kind == way::partition && wanted.to >= lane_count)
     return refuse(
         fmt::format("the producer {} has the partitions 0 to {}: there is no partition {}",
-                    to_string(self.id()), lane_count_ - 1, wanted.to));
-  if (const auto old = find(wanted.consumer, wanted.subscription); old != takers_.end()) {
+                    to_string(self.id()), lane_count - 1, wanted.to));
+  if (const auto old = find(wanted.consumer, wanted.subscription); old != takers.end()) {
     self.demonitor(old->watch);  // its consumer has lost the connection and is back
     remove(old);
   }
-  takers_.push_back(
+  takers.push_back(
       {wanted.consumer, wanted.subscription, wanted.to, self.monitor(wanted.consumer)});
   choose_active();
   self.send(wanted.consumer, stage_subscribed{self.id(), wanted.subscription});
@@ -50,7 +50,7 @@ void outlet::subscribe(context self, const stage_subscribe& wanted) {
 
 void outlet::ask(context self, const stage_ask& more) {
   const auto by = find(more.consumer, more.subscription);
-  if (by == takers_.end()) {
+  if (by == takers.end()) {
     self.send(more.consumer,
               stage_cancelled{more.subscription,
                               exit_reason::error("troupe::subscription_refused",
@@ -60,73 +60,73 @@ void outlet::ask(context self, const stage_ask& more) {
   const std::uint64_t room = std::numeric_limits<std::uint64_t>::max() - by->demand;
   by->demand += std::min(room, more.count);
   asked_ += more.count;
-  if (way_ == way::demand) to_the_end(by);
+  if (kind == way::demand) to_the_end(by);
 }
 
 void outlet::cancel(context self, const stage_cancel& which) {
   const auto by = find(which.consumer, which.subscription);
-  if (by == takers_.end()) return;
+  if (by == takers.end()) return;
   self.demonitor(by->watch);
   remove(by);
   self.send(which.consumer, stage_cancelled{which.subscription, which.reason});
 }
 
 bool outlet::ended(const down& notice) {
-  const auto by = std::ranges::find(takers_, notice.ref, &taker::watch);
-  if (by == takers_.end()) return false;
+  const auto by = std::ranges::find(takers, notice.ref, &taker::watch);
+  if (by == takers.end()) return false;
   remove(by);
   return true;
 }
 
 // What was asked of the source for it stays asked for: it counts for the others.
 void outlet::remove(std::vector<taker>::iterator who) {
-  takers_.erase(who);
+  takers.erase(who);
   choose_active();
 }
 
 void outlet::choose_active() {
-  if (way_ != way::partition) return;
-  std::vector<bool> taken(lane_count_);
-  for (taker& t : takers_) {
+  if (kind != way::partition) return;
+  std::vector<bool> taken(lane_count);
+  for (taker& t : takers) {
     t.active = !taken[t.lane];
     taken[t.lane] = true;
   }
 }
 
 std::vector<outlet::taker>::iterator outlet::to_the_end(std::vector<taker>::iterator who) {
-  return std::rotate(who, who + 1, takers_.end());
+  return std::rotate(who, who + 1, takers.end());
 }
 
 // GenStage.DemandDispatcher: the largest demand first, equal ones first come, first served.
 outlet::taker* outlet::largest() {
-  const auto most = std::ranges::max_element(takers_, {}, &taker::demand);
-  return most == takers_.end() || most->demand == 0 ? nullptr : &*most;
+  const auto most = std::ranges::max_element(takers, {}, &taker::demand);
+  return most == takers.end() || most->demand == 0 ? nullptr : &*most;
 }
 
 std::uint64_t outlet::lowest() const {
-  const auto least = std::ranges::min_element(takers_, {}, &taker::demand);
-  return least == takers_.end() ? 0 : least->demand;
+  const auto least = std::ranges::min_element(takers, {}, &taker::demand);
+  return least == takers.end() ? 0 : least->demand;
 }
 
 void outlet::served(taker& who, std::size_t events) {
   who.demand -= events;
   delivered_ += events;
-  if (way_ == way::demand) to_the_end(takers_.begin() + (&who - takers_.data()));
+  if (kind == way::demand) to_the_end(takers.begin() + (&who - takers.data()));
 }
 
 std::uint64_t outlet::want() const {
   if (accumulating || last_words) return 0;
   std::uint64_t unmet = 0;
-  if (way_ == way::broadcast) {
+  if (kind == way::broadcast) {
     unmet = lowest();
   } else {
-    for (const taker& t : takers_)
+    for (const taker& t : takers)
       if (t.active) unmet += std::min(std::numeric_limits<std::uint64_t>::max() - unmet, t.demand);
   }
   // Events of another partition may have to wait, so no more are asked for than can.
-  if (way_ == way::partition)
-    unmet = std::min<std::uint64_t>(
-        unmet, options_.buffer_size - std::min(options_.buffer_size, buffered_));
+  if (kind == way::partition)
+    unmet = std::min<std::uint64_t>(unmet,
+                                    settings.buffer_size - std::min(settings.buffer_size, waiting));
   return unmet - std::min(unmet, owed_);
 }
 
@@ -144,14 +144,14 @@ void outlet::note_dropped(context self, std::size_t events) {
       log_level::warning,
       fmt::format("stage {}: {} events dropped so far: nobody has asked for them, and its buffer "
                   "holds {} (producer_options::buffer_size)",
-                  to_string(self.id()), dropped_, options_.buffer_size));
+                  to_string(self.id()), dropped_, settings.buffer_size));
 }
 
 void outlet::count(stage_counts& into) const {
-  into.consumers = takers_.size();
+  into.consumers = takers.size();
   into.asked = asked_;
   into.delivered = delivered_;
-  into.buffered = buffered_;
+  into.buffered = waiting;
   into.dropped = dropped_;
 }
 
