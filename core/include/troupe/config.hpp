@@ -56,6 +56,12 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 
 // --- names of an aggregate's fields, from what the compiler calls a pointer to each ---
 
+// `nobody` is never made: only addresses in it are named, at compile time.
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-var-template"
+#pragma clang diagnostic ignored "-Wundefined-internal"
+#endif
 template <class T>
 struct nowhere {
   T value;
@@ -75,6 +81,9 @@ consteval auto field_names() {
         field_name<&boost::pfr::get<I>(nobody<T>.value)>()...};
   }(std::make_index_sequence<boost::pfr::tuple_size_v<T>>{});
 }
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 template <class T>
 inline constexpr bool is_bounded = false;

@@ -33,9 +33,9 @@ class ordering {
  private:
   void place(const application& a) {
     if (std::ranges::find(placed_, &a) != placed_.end()) return;
-    const auto before = std::ranges::find(path_, std::string_view(a.name()));
+    const bool is_above = std::ranges::find(path_, a.name()) != path_.end();
     path_.push_back(a.name());
-    if (before != path_.end() - 1)
+    if (is_above)
       throw boot_error(
           fmt::format("troupe: applications need each other: {}",
                       fmt::join(std::ranges::find(path_, a.name()), path_.end(), " -> ")));

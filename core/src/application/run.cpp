@@ -10,7 +10,7 @@
 namespace troupe {
 namespace {
 
-struct get_failure {  // which application's end stopped the program, empty if that was no failure
+struct get_failure {  // why the tree has ended by itself; empty if an application did, as it should
   using reply = std::string;
 };
 
@@ -29,17 +29,25 @@ class boot_watch : public server {
     if (ended.ref == tree_) return wake_();
     const auto top =
         std::ranges::find(tops_, ended.ref, &std::pair<monitor_ref, std::string>::first);
-    if (top != tops_.end() && !ended.reason.expected() && failure_.empty())
+    if (top == tops_.end() || ended.reason == exit_reason::noproc) return;  // noproc: see below
+    if (ended.reason.expected())
+      one_is_through_ = true;
+    else if (failure_.empty())
       failure_ =
           fmt::format("the application {} ended with {}", top->second, to_string(ended.reason));
   }
-  std::string handle(get_failure) { return failure_; }
+  // One that ended before it could be watched is in the supervisor's report only.
+  std::string handle(get_failure) {
+    if (!failure_.empty() || one_is_through_) return failure_;
+    return "an application ended as soon as it had started; the log says which and why";
+  }
 
  private:
   monitor_ref tree_;
   std::function<void()> wake_;
   std::vector<std::pair<monitor_ref, std::string>> tops_;
   std::string failure_;
+  bool one_is_through_ = false;
 };
 
 // Those whose failure is the program's.
@@ -59,20 +67,27 @@ class program {
     auto matter = names_that_matter(applications);
     try {
       tree_ = boot(system_, std::move(applications), how_);
+      const auto watch = system_.spawn<boot_watch>(tree_.id(), which_applications(system_, tree_),
+                                                   std::move(matter), [this] { signals_.wake(); });
+      return wait_for_end(watch);
     } catch (const start_failed& failed) {
       return say(exit_code::failed, failed.what());
+    } catch (const call_error& gone) {  // they have ended before they could be watched
+      return say(exit_code::failed, gone.what());
     }
-    const auto watch = system_.spawn<boot_watch>(tree_.id(), which_applications(system_, tree_),
-                                                 std::move(matter), [this] { signals_.wake(); });
-    if (const auto signal = signals_.wait(infinity); signal && *signal != 0) {
+  }
+
+ private:
+  exit_code wait_for_end(ref<boot_watch> watch) {
+    const auto signal = signals_.wait(infinity);
+    if (signal && *signal != 0) {
       log_->write(log_level::info, fmt::format("stopping by signal {}", *signal));
       stop();
+      return exit_code::clean;
     }
     const std::string failure = system_.call(watch, get_failure{});
     return failure.empty() ? exit_code::clean : say(exit_code::failed, failure);
   }
-
- private:
   void stop() {
     system_.exit(tree_, exit_reason::shutdown);
     if (signals_.wait(how_.stop_within)) return;
