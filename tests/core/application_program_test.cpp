@@ -38,7 +38,8 @@ class part : public troupe::server {
   troupe::task<> handle(go) {
     if (mode_ == "crash at once") throw std::runtime_error("out of luck");
     if (mode_ == "crash" || mode_ == "done") {
-      co_await self.sleep(100ms);  // until it is watched
+      char byte = 0;  // until the test says so
+      co_await self.blocking([&] { (void)!::read(STDIN_FILENO, &byte, 1); });
       if (mode_ == "crash") throw std::runtime_error("out of luck");
       self.exit(exit_reason::normal);
     }
@@ -57,10 +58,13 @@ class program {
   explicit program(const std::string& mode, const std::string& config = "",
                    const std::string& variable = "TROUPE_TEST_UNUSED=1") {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    int orders[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0 || ::pipe2(orders, O_CLOEXEC) != 0)
+      throw std::runtime_error("no pipe");
     child_ = ::fork();
     if (child_ == 0) {
       ::dup2(ends[1], STDERR_FILENO);
+      ::dup2(orders[0], STDIN_FILENO);
       ::setenv("APPLICATION_TEST_MODE", mode.c_str(), 1);
       ::setenv("APPLICATION_TEST_CONFIG", config.c_str(), 1);
       const auto cut = variable.find('=');
@@ -69,17 +73,22 @@ class program {
       ::_exit(127);
     }
     ::close(ends[1]);
+    ::close(orders[0]);
     from_ = ends[0];
+    to_ = orders[1];
   }
   ~program() {
     ::kill(child_, SIGKILL);
     if (!ended_) ::waitpid(child_, nullptr, 0);
     ::close(from_);
+    ::close(to_);
   }
   program(const program&) = delete;
   program& operator=(const program&) = delete;
 
   void signal(int number) const { ::kill(child_, number); }
+  // Its upper part does what its mode says.
+  void begin() const { (void)!::write(to_, "!", 1); }
   // Reads on until that has been written.
   [[nodiscard]] bool says(const std::string& text) {
     while (written_.find(text) == std::string::npos)
@@ -106,6 +115,7 @@ class program {
   }
   pid_t child_ = 0;
   int from_ = -1;
+  int to_ = -1;
   bool ended_ = false;
   std::string written_;
 };
@@ -150,6 +160,8 @@ TEST_CASE("a permanent application that crashes ends the program with 1 and is n
   CHECK(at_once.end() == 1);
   CHECK_THAT(at_once.written(), matchers::ContainsSubstring("out of luck"));
   program p("crash");
+  REQUIRE(p.says("started: below, above\n"));
+  p.begin();
   CHECK(p.end() == 1);
   CHECK_THAT(p.written(), matchers::ContainsSubstring("the application above ended with"));
   CHECK_THAT(p.written(),
@@ -158,6 +170,8 @@ TEST_CASE("a permanent application that crashes ends the program with 1 and is n
 
 TEST_CASE("a permanent application that ends as it should ends the program with 0", "[threads]") {
   program p("done");
+  REQUIRE(p.says("started: below, above\n"));
+  p.begin();
   CHECK(p.end() == 0);
   CHECK_THAT(p.written(),
              matchers::ContainsSubstring("-above\n") && matchers::ContainsSubstring("-below\n"));

@@ -62,6 +62,17 @@ std::string kind_of(const config_value& value) {
   return std::visit(namer{}, value.is);
 }
 
+// Of a variable: a TOML value, or else a text without its quotation marks.
+config_value value_of(const std::string& text, const std::string& variable) {
+  try {
+    auto parsed = convert_table(toml::parse("value = " + text), variable);
+    if (parsed.size() == 1) return std::move(parsed.at("value"));
+  } catch (const toml::parse_error&) {
+    return {text, {}};
+  }
+  return {text, {}};  // of several lines
+}
+
 std::string lower(std::string_view text) {
   std::string made(text);
   std::ranges::transform(made, made.begin(), [](char c) {
@@ -91,7 +102,6 @@ config_table parse_config(std::string_view text, const std::string& file) {
   return convert_table(parse(text, file), file);
 }
 
-// A value is read as TOML; what is no TOML value is a text.
 void override_config(config_table& into, std::string_view prefix,
                      std::span<const std::string> environment) {
   for (const std::string& variable : environment) {
@@ -110,13 +120,8 @@ void override_config(config_table& into, std::string_view prefix,
       table = &std::get<config_table>(next.is);
       path.remove_prefix(cut + 2);
     }
-    const std::string text = variable.substr(equals + 1);
-    config_value value{text, name};
-    try {
-      auto parsed = convert_table(toml::parse("value = " + text), name);
-      if (parsed.size() == 1) value.is = std::move(parsed.at("value").is);
-    } catch (const toml::parse_error&) {  // a text without quotation marks
-    }
+    config_value value = value_of(variable.substr(equals + 1), name);
+    value.where = name;
     (*table)[lower(path)] = std::move(value);
   }
 }

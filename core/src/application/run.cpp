@@ -67,8 +67,13 @@ class program {
     auto matter = names_that_matter(applications);
     try {
       tree_ = boot(system_, std::move(applications), how_);
-      const auto watch = system_.spawn<boot_watch>(tree_.id(), which_applications(system_, tree_),
-                                                   std::move(matter), [this] { signals_.wake(); });
+      const auto running = which_applications(system_, tree_);
+      const auto watch = system_.spawn<boot_watch>(tree_.id(), running, std::move(matter),
+                                                   [this] { signals_.wake(); });
+      (void)system_.call(watch, get_failure{});  // it watches
+      std::string names;
+      for (const application_state& a : running) names += (names.empty() ? "" : ", ") + a.name;
+      log_->write(log_level::info, "started: " + names);
       return wait_for_end(watch);
     } catch (const start_failed& failed) {
       return say(exit_code::failed, failed.what());
