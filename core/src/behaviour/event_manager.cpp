@@ -58,6 +58,12 @@ exit_reason no_handler(std::string_view what) {
                             fmt::format("the event manager has no handler for {}", what));
 }
 
+exit_reason id_taken(std::string_view id) {
+  return exit_reason::error(
+      "troupe::handler_exists",
+      fmt::format("the event manager has a handler {}: give another id, or swap_handler", id));
+}
+
 process manage_events(context self, std::vector<handler_spec> handlers) {
   event_manager_process state(self);
   co_await state.run(std::move(handlers));
@@ -94,11 +100,7 @@ task<> event_manager_process::run(std::vector<handler_spec> handlers) {
 
 event_manager_process::failure event_manager_process::add(const handler_spec& spec, pid supervisor,
                                                           event_handler* before) {
-  if (find(spec.id_) != handlers_.end())
-    return exit_reason::error(
-        "troupe::handler_exists",
-        fmt::format("the event manager has a handler {}: give another id, or swap_handler",
-                    spec.id_));
+  if (find(spec.id_) != handlers_.end()) return id_taken(spec.id_);
   try {
     handlers_.insert(handlers_.begin(),
                      installed{spec.id_, spec.what_, spec.make_(before), supervisor});
@@ -122,6 +124,7 @@ event_manager_process::failure event_manager_process::swap(std::string_view id,
                                                            const handler_spec& by, pid supervisor) {
   const auto at = find(id);
   if (at == handlers_.end()) return add(by, supervisor);
+  if (by.id_ != id && find(by.id_) != handlers_.end()) return id_taken(by.id_);
   installed old = std::move(*at);
   handlers_.erase(at);
   if (!supervisor) supervisor = old.supervisor;
