@@ -109,8 +109,9 @@ task<> dynamic_supervisor_process::exit_signalled(exit_signal e) {
 }
 
 task<> dynamic_supervisor_process::child_ended(pid was, dynamic_child c, exit_reason why) {
-  report(was, "ended with", why);
   const child_policy& policy = spec_->policy;
+  // That a session or a task is through is no news, and there may be many. (OTP: do_restart/3.)
+  if (!why.expected() || policy.type == restart_type::permanent) report(was, "ended with", why);
   if (!spec_->announces && is_ignore(why)) co_return;
   if (is_to_restart(policy.type, why)) co_return co_await restart(was, std::move(c));
   if (policy.significant && (how_.auto_shutdown == auto_shutdown::any_significant || known() == 0))
