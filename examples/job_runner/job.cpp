@@ -26,8 +26,8 @@ template <class Number>
 Number number_from(std::string_view text, Number lowest, Number highest,
                    std::string_view expected) {
   Number value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const char* const end = text.end();
+  const auto [stop, error] = std::from_chars(text.begin(), end, value);
   if (error != std::errc() || stop != end || !(value >= lowest && value <= highest))
     throw bad_line(fmt::format("expected {}, found '{}'", expected, text));
   return value;

@@ -294,3 +294,26 @@ TEST_CASE("a stream that is destroyed early ends its tasks") {
   sys.await_counts({});
   CHECK(living == 0);
 }
+
+TEST_CASE("a stream whose task is not started throws and is over") {
+  checked_system sys;
+  const auto tasks = sys->supervise(troupe::dynamic{.max_children = 2}, troupe::tasks());
+  sys->run([&](context self) -> task<> {
+    async_stream some(self, std::views::iota(0),
+                      [](context me, int n) -> task<int> {
+                        co_await forever(me);
+                        co_return n;
+                      },
+                      {.max_concurrency = 3, .under = tasks});
+    std::optional<troupe::child_refused> no;
+    try {
+      (void)co_await some.next();
+    } catch (const call_error& e) {
+      const auto* const why = e.reason().get_if<troupe::child_refused>();
+      if (why != nullptr) no = *why;
+    }
+    REQUIRE(no);
+    CHECK(no->why == troupe::child_refused::cause::max_children);
+    CHECK(!(co_await some.next()));
+  });
+}

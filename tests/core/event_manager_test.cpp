@@ -510,6 +510,18 @@ TEST_CASE("a manager ends with the process that it is linked to") {
   CHECK(d.book.take() == "+a a ends: shutdown -a");
 }
 
+TEST_CASE("a manager that is not linked outlives the process that started it") {
+  desk d;
+  const pid made = d.sys->run([&](context self) -> task<pid> {
+    const event_manager_ref mine = start_event_manager(self);
+    co_await self.call(mine, add_handler(d.scribe_of("a")));
+    co_await self.call(mine, add_sup_handler(d.scribe_of("b")));
+    co_return mine.id();
+  });
+  CHECK(d.happened() == "+a +b b ends: normal -b");
+  CHECK(d.sys->call(made, to_handler{"a", get_count{}}) == 0);
+}
+
 TEST_CASE("the handlers of a manager that is killed are destroyed and not told") {
   desk d;
   d.add("a");

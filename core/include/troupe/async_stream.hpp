@@ -49,6 +49,7 @@ class running_jobs {
   task<message_node*> next(const message_type& wanted);
 
  private:
+  std::vector<job_handle> end();  // the stream is over
   async_stream_options how_;
   std::vector<job_handle> jobs_;
   bool over_ = false;

@@ -192,9 +192,9 @@ struct event_manager_requests {
 /// (OTP: notify), `self.call(alarms, which_handlers{})` asks it. A pid or a name does as well.
 using event_manager_ref = ref<event_manager_requests>;
 
-/// Starts an event manager with these handlers, added one after the other. It traps exits. It ends
-/// with the process that started it if they are linked, when that process sends it an exit signal,
-/// and by stop_event_manager; then its handlers are removed first. (OTP: gen_event:start_link.)
+/// Starts an event manager with these handlers, added one after the other. It traps exits. If it is
+/// linked, it ends with the process that started it. It also ends by stop_event_manager and by
+/// `system.exit`. Its handlers are removed before. (OTP: gen_event:start, start_link.)
 event_manager_ref start_event_manager(context self, const spawn_options& options = {},
                                       std::vector<handler_spec> handlers = {});
 /// An event manager as the child of a supervisor. A handler whose constructor throws fails its
@@ -288,6 +288,8 @@ template <std::derived_from<event_handler> H, class... Args>
   constexpr bool takes_former = std::is_constructible_v<H, const Args&..., event_handler*>;
   static_assert(takes_former || std::is_constructible_v<H, const Args&...>,
                 "the arguments behind the id do not fit a constructor of this handler");
+  static_assert((std::copy_constructible<Args> && ...),
+                "the arguments of a handler are copied each time it is made");
   internal::mention_handled(typename H::handles{});
   auto make = [args...](event_handler* before) -> std::unique_ptr<event_handler> {
     if constexpr (takes_former)

@@ -90,7 +90,7 @@ void job_handle::end() noexcept {
     if (ends)
       home.deliver(state_->process,
                    make_node<exit_sent>(state_->header.reply_to, exit_reason::kill, false));
-    (void)state_.release();
+    [[maybe_unused]] const state* const left_there = state_.release();
     return;
   }
   if (!ends || done()) return;
@@ -249,10 +249,21 @@ running_jobs::running_jobs(context self, async_stream_options how) : how_(std::m
 }
 
 task<> running_jobs::start(context self, std::unique_ptr<job> work) {
-  if (how_.under)
-    jobs_.push_back(co_await start_job_under(self, *how_.under, std::move(work), how_.timeout));
-  else
+  if (!how_.under) {
     jobs_.push_back(start_job(self, std::move(work), how_.timeout));
+    co_return;
+  }
+  try {
+    jobs_.push_back(co_await start_job_under(self, *how_.under, std::move(work), how_.timeout));
+  } catch (const call_error&) {
+    (void)end();
+    throw;
+  }
+}
+
+std::vector<job_handle> running_jobs::end() {
+  over_ = true;
+  return std::exchange(jobs_, {});
 }
 
 task<message_node*> running_jobs::next(const message_type& wanted) {
@@ -265,8 +276,7 @@ task<message_node*> running_jobs::next(const message_type& wanted) {
                                  [](const job_handle* one) { return one->done(); });
   job_handle* const chosen = done != looked_at.end() ? *done : looked_at.front();
   if (!chosen->done() && how_.on_timeout == stream_timeout::fail) {
-    over_ = true;
-    std::vector<job_handle> ended = std::exchange(jobs_, {});
+    std::vector<job_handle> ended = end();
     job_handle* const late = &ended.front();
     check_jobs({&late, 1});
   }
@@ -278,13 +288,15 @@ task<message_node*> running_jobs::next(const message_type& wanted) {
 }  // namespace internal
 
 child_template<internal::boxed_job> tasks() {
-  using namespace internal;
-  const auto launch_one = [](engine& home, const launch_options& options, const boxed_job& boxed) {
-    std::unique_ptr<job> work = boxed.take();
+  using internal::boxed_job;
+  const auto launch_one = [](internal::engine& home, const internal::launch_options& options,
+                             const boxed_job& boxed) {
+    std::unique_ptr<internal::job> work = boxed.take();
     const std::string_view behaviour = work->behaviour;
-    return launch(home, options, behaviour, run_job, std::move(work)).id;
+    return internal::launch(home, options, behaviour, internal::run_job, std::move(work)).id;
   };
-  return child_template<boxed_job>(make_template<boxed_job>(launch_one, false)).temporary();
+  return child_template<boxed_job>(internal::make_template<boxed_job>(launch_one, false))
+      .temporary();
 }
 
 }  // namespace troupe

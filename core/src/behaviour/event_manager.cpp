@@ -12,7 +12,8 @@ namespace internal {
 // handler stands first.)
 class event_manager_process {
  public:
-  explicit event_manager_process(context self) : self_(self) {}
+  // `owner` is the process that the manager ends with, if there is one.
+  event_manager_process(context self, pid owner) : self_(self), owner_(owner) {}
   task<> run(std::vector<handler_spec> handlers);
 
  private:
@@ -32,14 +33,15 @@ class event_manager_process {
   void exit_signalled(exit_signal e);
   void show(message event);
 
-  bool offer(installed& to, message_node& node, bool& taken);
+  failure offer(installed& to, message_node& node, bool& taken);
   void report(const installed& failed, std::string_view what, const exit_reason& why) const;
   failure terminate(installed& gone, const exit_reason& why);
-  failure part_with(installed gone, const exit_reason& why);
-  void remove_all(const exit_reason& why);
+  failure remove(std::vector<installed>::iterator at, const exit_reason& why);
+  void remove_all();
   [[nodiscard]] std::vector<installed>::iterator find(std::string_view id);
 
   context self_;
+  pid owner_;
   std::vector<installed> handlers_;
 };
 
@@ -64,8 +66,8 @@ exit_reason id_taken(std::string_view id) {
       fmt::format("the event manager has a handler {}: give another id, or swap_handler", id));
 }
 
-process manage_events(context self, std::vector<handler_spec> handlers) {
-  event_manager_process state(self);
+process manage_events(context self, std::vector<handler_spec> handlers, bool linked) {
+  event_manager_process state(self, linked ? self.parent() : pid());
   co_await state.run(std::move(handlers));
 }
 
@@ -87,7 +89,7 @@ task<> event_manager_process::run(std::vector<handler_spec> handlers) {
         [&](request<which_handlers> r) { r.reply(list()); },
         [](request<events_handled> r) { r.reply(); },
         [&](request<stop_event_manager> r) {
-          remove_all(exit_reason::shutdown);
+          remove_all();
           r.reply();
           self_.exit(r->reason);
         },
@@ -115,9 +117,7 @@ event_manager_process::failure event_manager_process::add(const handler_spec& sp
 event_manager_process::failure event_manager_process::erase(std::string_view id) {
   const auto at = find(id);
   if (at == handlers_.end()) return no_handler(id);
-  installed gone = std::move(*at);
-  handlers_.erase(at);
-  return part_with(std::move(gone), exit_reason::normal);
+  return remove(at, exit_reason::normal);
 }
 
 event_manager_process::failure event_manager_process::swap(std::string_view id,
@@ -170,39 +170,37 @@ event_manager_process::failure event_manager_process::terminate(installed& gone,
   }
 }
 
-// Its end, which its supervisor is told last.
-event_manager_process::failure event_manager_process::part_with(installed gone,
-                                                                const exit_reason& why) {
+// Its supervisor is told last.
+event_manager_process::failure event_manager_process::remove(std::vector<installed>::iterator at,
+                                                             const exit_reason& why) {
+  installed gone = std::move(*at);
+  handlers_.erase(at);
   failure failed = terminate(gone, why);
   gone.handler.reset();
   if (gone.supervisor) self_.send(gone.supervisor, handler_removed{std::move(gone.id), why});
   return failed;
 }
 
-void event_manager_process::remove_all(const exit_reason& why) {
-  for (installed& h : std::exchange(handlers_, {})) {
-    // It is not to end because the manager does; who started the manager is, by its own link.
-    if (h.supervisor && h.supervisor != self_.parent()) self_.unlink(h.supervisor);
-    (void)part_with(std::move(h), why);
+void event_manager_process::remove_all() {
+  while (!handlers_.empty()) {
+    // The supervisor of a handler is not to end because the manager does, unless it is the owner.
+    const pid supervisor = handlers_.front().supervisor;
+    if (supervisor && supervisor != owner_) self_.unlink(supervisor);
+    (void)remove(handlers_.begin(), exit_reason::shutdown);
   }
 }
 
 // --- events -------------------------------------------------------------------------------------
 
 void event_manager_process::exit_signalled(exit_signal e) {
-  if (!e.from || e.from == self_.parent()) {
-    remove_all(exit_reason::shutdown);
+  if (!e.from || e.from == owner_) {
+    remove_all();
     self_.exit(std::move(e.reason));
   }
-  for (std::size_t i = 0; i < handlers_.size();) {
-    if (handlers_[i].supervisor != e.from) {
-      ++i;
-      continue;
-    }
-    installed gone = std::move(handlers_[i]);
-    handlers_.erase(handlers_.begin() + static_cast<std::ptrdiff_t>(i));
-    (void)part_with(std::move(gone), e.reason);
-  }
+  const auto is_tied = [&](const installed& h) { return h.supervisor == e.from; };
+  for (auto at = handlers_.begin();
+       (at = std::find_if(handlers_.begin(), handlers_.end(), is_tied)) != handlers_.end();)
+    (void)remove(at, e.reason);
   show(message::of(std::move(e)));
 }
 
@@ -211,33 +209,35 @@ void event_manager_process::show(message event) {
   message_node* const node = event.release();
   const message owner(node);
   bool taken = false;
-  for (std::size_t i = 0; i < handlers_.size();)
-    if (offer(handlers_[i], *node, taken)) ++i;
+  for (auto at = handlers_.begin(); at != handlers_.end();) {
+    const failure leaves = offer(*at, *node, taken);
+    const auto place = at - handlers_.begin();
+    if (leaves) (void)remove(at, *leaves);
+    at = handlers_.begin() + place + (leaves ? 0 : 1);
+  }
   if (type.kind == message_kind::request && !taken)
     send_failure(*static_cast<request_header*>(node->payload()),
                  no_handler(to_text(*type.value, owner.value())));
 }
 
-// False if the handler is gone afterwards, and its place is the next one's.
-bool event_manager_process::offer(installed& to, message_node& node, bool& taken) {
+// Why the handler is to be removed, or nothing.
+event_manager_process::failure event_manager_process::offer(installed& to, message_node& node,
+                                                            bool& taken) {
   const auto entry = std::find_if(to.what->entries.begin(), to.what->entries.end(),
                                   [&](const handler_entry& e) { return e.type == node.type; });
-  if (entry == to.what->entries.end()) return true;
-  exit_reason why = exit_reason::normal;
+  if (entry == to.what->entries.end()) return std::nullopt;
   try {
     taken |= entry->handle(*to.handler, node, to.id);
-    if (!to.handler->leaving_) return true;
+    if (to.handler->leaving_) return exit_reason::normal;
+    return std::nullopt;
   } catch (...) {
     taken = true;
-    why = exit_reason::from_current_exception();
+    exit_reason why = exit_reason::from_current_exception();
     if (!why.expected()) report(to, fmt::format("took {} and", node.type->value->name), why);
     if (node.type->kind == message_kind::request)
       send_failure(*static_cast<request_header*>(node.payload()), why);
+    return why;
   }
-  installed gone = std::move(to);
-  handlers_.erase(handlers_.begin() + (&to - handlers_.data()));
-  (void)part_with(std::move(gone), why);
-  return false;
 }
 
 }  // namespace internal
@@ -247,7 +247,7 @@ event_manager_ref start_event_manager(context self, const spawn_options& options
   (void)self.id();  // ends the program if this is another process
   return event_manager_ref(internal::launch(*internal::running.home, {options},
                                             "troupe::event_manager", internal::manage_events,
-                                            std::move(handlers))
+                                            std::move(handlers), options.link)
                                .id);
 }
 
@@ -255,7 +255,7 @@ child_spec event_manager(std::string id, std::vector<handler_spec> handlers) {
   auto start = [handlers = std::move(handlers)](internal::engine& home,
                                                 const internal::launch_options& options) {
     return internal::launch(home, options, "troupe::event_manager", internal::manage_events,
-                            handlers)
+                            handlers, options.link)
         .id;
   };
   return child_spec({.id = std::move(id), .start = std::move(start), .announces = true});
