@@ -1,4 +1,4 @@
-// refused: an event handler needs a public handle(const T&) for each event type
+// refused: an event handler needs a public handle
 #include <troupe/event_manager.hpp>
 
 struct alarm_raised {};
