@@ -330,6 +330,38 @@ TEST_CASE("a handler may be replaced by one of the same id") {
   CHECK(d.sys->call(d.alarms, which_handlers{}).size() == 1);
 }
 
+TEST_CASE("a handler can replace itself and add another and end its manager by what it sends") {
+  desk d;
+  class changer : public scribe {
+   public:
+    using handles = messages<note>;
+    explicit changer(write_to write) : scribe("changer", std::move(write)) {}
+    void handle(const note& n) {
+      if (n.text == "add") self.send(self, add_handler(handler<scribe>("b", "b", write_)));
+      if (n.text == "swap")
+        self.send(self, swap_handler("changer", handler<scribe>("a", "a", write_)));
+      if (n.text == "delete") self.send(self, delete_handler{"b"});
+      if (n.text == "stop") self.send(self, troupe::stop_event_manager{});
+    }
+  };
+  const auto ids = [&] {
+    std::string all;
+    for (const auto& h : d.sys->call(d.alarms, which_handlers{})) all += h.id + ' ';
+    return all;
+  };
+  d.sys->call(d.alarms, add_handler(handler<changer>("changer", d.writer())));
+  (void)d.shown(note{"add"});
+  CHECK(ids() == "b changer ");
+  (void)d.shown(note{"delete"});
+  CHECK(ids() == "changer ");
+  (void)d.shown(note{"swap"});
+  CHECK(ids() == "a ");
+  d.sys->call(d.alarms, add_handler(handler<changer>("changer", d.writer())));
+  d.sys->send(d.alarms, note{"stop"});
+  (void)d.happened();
+  CHECK(!d.sys->alive(d.alarms));
+}
+
 TEST_CASE("when the handler that replaces another cannot be made both are gone") {
   desk d;
   d.add("old");

@@ -190,6 +190,8 @@ struct event_manager_requests {
 };
 /// The address of an event manager: `self.send(alarms, alarm{...})` shows its handlers an event
 /// (OTP: notify), `self.call(alarms, which_handlers{})` asks it. A pid or a name does as well.
+/// What adds, deletes, swaps or stops can also be sent, as a handler does to its own manager, which
+/// it cannot call: `self.send(self, swap_handler("me", ...))`. Nobody is told of a failure then.
 using event_manager_ref = ref<event_manager_requests>;
 
 /// Starts an event manager with these handlers, added one after the other. It traps exits. If it is

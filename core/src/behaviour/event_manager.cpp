@@ -93,6 +93,14 @@ task<> event_manager_process::run(std::vector<handler_spec> handlers) {
           r.reply();
           self_.exit(r->reason);
         },
+        // Sent, not called, as by a handler, which must not wait: nobody is told of a failure.
+        [&](const add_handler& sent) { (void)add(sent.spec, {}); },
+        [&](const delete_handler& sent) { (void)erase(sent.id); },
+        [&](const swap_handler& sent) { (void)swap(sent.id, sent.spec, {}); },
+        [&](const stop_event_manager& sent) {
+          remove_all();
+          self_.exit(sent.reason);
+        },
         [&](exit_signal e) { exit_signalled(std::move(e)); },
         [&](message event) { show(std::move(event)); });
   }
