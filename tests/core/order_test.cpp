@@ -120,6 +120,23 @@ TEST_CASE("a monitor set before an exit signal yields its reason, one set after 
   });
 }
 
+TEST_CASE("who comes too late is answered after the end was told to those who came in time") {
+  repeat([](context self, int) -> task<> {
+    self.trap_exits(true);
+    const pid p = self.spawn(idler);
+    self.link(p);
+    const auto before = self.monitor(p);
+    self.exit(p, exit_reason::of(1));
+    const auto after = self.monitor(p);
+    std::string order;
+    for (int told = 0; told < 3; ++told)
+      co_await self.receive([&](const troupe::exit_signal&) { order += 'e'; },
+                            [&](const down& d) { order += d.ref == after ? 'l' : 'd'; });
+    CHECK(order.back() == 'l');
+    self.demonitor(before);
+  });
+}
+
 TEST_CASE(
     "a process that links, unlinks and ends at once ends nobody, but without unlink it does") {
   repeat([](context self, int i) -> task<> {

@@ -36,7 +36,8 @@ void take_exit(process_slot& slot, exit_sent& sent) {
   end_with(slot, std::move(sent.reason));
 }
 
-// In the order of signals a process that is ending has ended before this came.
+// In the order of signals a process that is ending has ended before this came. It waits in the
+// mailbox and is answered with noproc once the end was told: the watcher may be told of that, too.
 bool comes_too_late(const process_slot& slot, const message_node& node) noexcept {
   return slot.ending &&
          (node.type == &message_type_of<link_sent> || node.type == &message_type_of<monitor_sent>);
@@ -127,7 +128,7 @@ void take_in(process_slot& slot, message_node* node) {
     case message_kind::reply: take_reply(slot, node); break;
     case message_kind::signal:
       if (comes_too_late(slot, *node)) {
-        bounce(*running.home, id_of(slot), message(node), exit_reason::noproc);
+        enqueue(slot, node);
         break;
       }
       take_signal(slot, *node);

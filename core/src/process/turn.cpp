@@ -19,7 +19,8 @@ bool held_by_operation(process_slot& slot) {
 void report_crash(engine& home, process_slot& slot, const exit_reason& reason) {
   drain(slot);
   std::size_t mailbox = 0;
-  for (const message_node* n = slot.first; n != nullptr; n = n->next) ++mailbox;
+  for (const message_node* n = slot.first; n != nullptr; n = n->next)
+    mailbox += n->type->kind != message_kind::signal;  // a link or monitor that came too late
   const message_type* last = slot.what->last_message;
   const auto& names = slot.ties->names;
   home.log(log_level::error,
