@@ -323,3 +323,66 @@ TEST_CASE("a failure goes along a chain of links, and each process dies once of 
       CHECK((co_await self.receive<troupe::down>()).reason == exit_reason::of(7));
   });
 }
+
+TEST_CASE("an exit signal to oneself cannot be caught") {
+  checked_system sys;
+  sys->run([](context self) -> task<> {
+    const auto p = self.spawn_monitor(
+        [](context me, pid report) -> process {
+          try {
+            me.exit(me, exit_reason::of(1));
+            co_await me.yield();
+          } catch (...) {
+            me.send(report, 1);
+          }
+          me.send(report, 2);
+        },
+        self.id());
+    CHECK((co_await self.receive<troupe::down>()).reason == exit_reason::of(1));
+    CHECK(!co_await self.receive_within<int>(0ns));
+    (void)p;
+  });
+}
+
+TEST_CASE("an exit signal takes effect at the next wait so the own end of a process comes first") {
+  checked_system sys;
+  sys->run([](context self) -> task<> {
+    self.spawn_monitor([](context me) -> process {
+      me.system().exit(me, exit_reason::of(1));
+      me.exit(exit_reason::of(2));
+      co_return;
+    });
+    CHECK((co_await self.receive<troupe::down>()).reason == exit_reason::of(2));
+    self.spawn_monitor([](context me) -> process {
+      me.system().exit(me, exit_reason::of(1));
+      me.trap_exits(true);  // before it is received
+      CHECK((co_await me.receive<exit_signal>()).reason == exit_reason::of(1));
+      me.exit(exit_reason::of(3));
+    });
+    CHECK((co_await self.receive<troupe::down>()).reason == exit_reason::of(3));
+  });
+}
+
+TEST_CASE("a large reason reaches links and monitors and trapping processes whole") {
+  checked_system sys;
+  sys->run([](context self) -> task<> {
+    self.trap_exits(true);
+    const exit_reason large = exit_reason::of(std::string(128 * 1024, 'x'));
+    const auto by_itself = self.spawn_with(
+        {.link = true, .monitor = true},
+        [](context me, exit_reason why) -> process {
+          me.exit(std::move(why));
+          co_return;
+        },
+        large);
+    const auto by_another = self.spawn_with({.link = true, .monitor = true}, idler);
+    self.exit(by_another.id, large);
+    for (int i = 0; i < 2; ++i) {
+      CHECK((co_await self.receive<exit_signal>()).reason == large);
+      CHECK((co_await self.receive<troupe::down>()).reason == large);
+    }
+    self.exit(self, large);
+    CHECK((co_await self.receive<exit_signal>()).reason == large);
+    (void)by_itself;
+  });
+}

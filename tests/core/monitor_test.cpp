@@ -237,3 +237,65 @@ TEST_CASE("monitors that are set while their target ends yield one down each, fr
     CHECK(self.system().counts().monitors == 0);
   });
 }
+
+TEST_CASE("a watcher that is ended by the process it watches leaves nothing") {
+  checked_system sys({.workers = 4});
+  sys->run([](context self) -> task<> {
+    for (int i = 0; i < 500; ++i) {
+      const pid watcher = self.spawn([](context me) -> process {
+        me.spawn_monitor([](context killer) -> process {
+          killer.exit(killer.parent(), exit_reason::of(1));
+          co_return;
+        });
+        for (;;) co_await me.receive([](troupe::message) {});
+      });
+      const exit_reason why = co_await end_of(self, watcher);
+      CHECK((why == exit_reason::of(1) || why == exit_reason::noproc));
+    }
+  });
+  sys.await_counts({});
+}
+
+TEST_CASE("only the process that set a monitor can take it away") {
+  checked_system sys;
+  sys->run([](context self) -> task<> {
+    const auto other = self.spawn_monitor(
+        [](context me) -> process { me.demonitor(co_await me.receive<monitor_ref>()); });
+    const monitor_ref mine = self.monitor(other.id);
+    self.send(other.id, mine);
+    CHECK((co_await self.receive<down>([&](const down& d) { return d.ref == mine; })).reason ==
+          exit_reason::normal);
+    CHECK((co_await self.receive<down>()).ref == other.ref);
+  });
+}
+
+TEST_CASE("monitors that are set and taken back at random leave nothing when all have ended") {
+  checked_system sys({.workers = 4});
+  sys->run([](context self) -> task<> {
+    std::vector<pid> all;
+    for (int i = 0; i < 20; ++i) all.push_back(self.spawn(idler));
+    std::vector<troupe::monitored> watchers;
+    for (int i = 0; i < 20; ++i)
+      watchers.push_back(self.spawn_monitor(
+          [](context me, std::vector<pid> targets) -> process {
+            std::vector<monitor_ref> set;
+            std::size_t downs = 0;
+            for (int step = 0; step < 200; ++step) {
+              const std::uint64_t chance = me.random();
+              if (chance % 3 != 0 || set.empty()) {
+                set.push_back(me.monitor(targets[chance / 3 % targets.size()]));
+              } else {
+                me.demonitor(set.back());
+                set.pop_back();
+              }
+            }
+            for (; downs < set.size(); ++downs) (void)co_await me.receive<down>();
+            if (co_await another_down(me)) me.exit(exit_reason::of(1));
+          },
+          all));
+    for (const pid target : all) self.exit(target, exit_reason::kill);
+    for (std::size_t i = 0; i < watchers.size(); ++i)
+      CHECK((co_await self.receive<down>()).reason == exit_reason::normal);
+  });
+  sys.await_counts({});
+}

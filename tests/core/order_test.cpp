@@ -120,6 +120,37 @@ TEST_CASE("a monitor set before an exit signal yields its reason, one set after 
   });
 }
 
+TEST_CASE("a process ends by an exit signal before it sees what was sent after it") {
+  repeat([](context self, int) -> task<> {
+    const auto p = self.spawn_monitor([](context me) -> process {
+      for (int next = 0;; ++next)
+        if ((co_await me.receive<number>()).value != next || next > 2) me.exit(exit_reason::of(-1));
+    });
+    for (int i = 0; i < 3; ++i) self.send(p.id, number{i});
+    self.exit(p.id, exit_reason::of(1));
+    for (int i = 3; i < 6; ++i) self.send(p.id, number{i});
+    CHECK((co_await self.receive<down>()).reason == exit_reason::of(1));
+  });
+}
+
+TEST_CASE("messages and monitors and exits keep their order when some are sent by name") {
+  repeat([](context self, int) -> task<> {
+    const auto p = self.spawn_with({.name = "p", .monitor = true}, [](context me) -> process {
+      const int first = (co_await me.receive<number>()).value;
+      const int second = (co_await me.receive<number>()).value;
+      me.exit(exit_reason::of(10 * first + second));
+    });
+    const auto by_name = self.monitor("p");
+    self.send("p", number{1});
+    self.send(p.id, number{2});
+    const down first = co_await self.receive<down>(), second = co_await self.receive<down>();
+    CHECK((first.ref == by_name) != (second.ref == by_name));
+    CHECK(first.reason == exit_reason::of(12));
+    CHECK(second.reason == exit_reason::of(12));
+    CHECK(!self.whereis("p"));
+  });
+}
+
 TEST_CASE("who comes too late is answered after the end was told to those who came in time") {
   repeat([](context self, int) -> task<> {
     self.trap_exits(true);
