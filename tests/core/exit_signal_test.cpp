@@ -1,5 +1,6 @@
 // OTP's table of exit signals, cell by cell, and what follows from it. (Erlang Reference Manual,
 // "Processes: Receiving Exit Signals".)
+#include "core/manual_clock.hpp"
 #include "core/support.hpp"
 
 using namespace troupe_test;
@@ -384,5 +385,24 @@ TEST_CASE("a large reason reaches links and monitors and trapping processes whol
     self.exit(self, large);
     CHECK((co_await self.receive<exit_signal>()).reason == large);
     (void)by_itself;
+  });
+}
+
+TEST_CASE("an exit signal and a timeout at the same time end a process once") {
+  const auto clock = std::make_shared<manual_clock>();
+  checked_system sys({.workers = 1, .time = clock});
+  sys->run([&](context self) -> task<> {
+    const auto p = self.spawn_monitor([](context me) -> process {
+      (void)co_await me.receive_within<int>(1s);
+      (void)co_await me.receive<int>();
+    });
+    co_await settle(self);
+    clock->advance(1s + timer_tick);
+    self.exit(p.id, exit_reason::of(1));
+    const troupe::down ended = co_await self.receive<troupe::down>();
+    CHECK(ended.ref == p.ref);
+    CHECK(ended.reason == exit_reason::of(1));
+    co_await settle(self);
+    CHECK(!co_await self.receive_within<troupe::down>(0ns));
   });
 }

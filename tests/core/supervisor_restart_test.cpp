@@ -75,6 +75,56 @@ TEST_CASE(
   CHECK(f.sys->call(tree, troupe::which_children{})[1].state == child_state::stopped);
 }
 
+TEST_CASE("a group whose restart fails for good ends with its supervisor") {
+  const auto history = [](auto how) {
+    fixture f;
+    bool fails = false;
+    const pid tree = f.sys->supervise(
+        how, {f.make("a"), f.make("b"), child<picky>("p", "p", f.writer(), [&] { return fails; })});
+    CHECK(f.happened() == "+a +b +p");
+    fails = true;
+    f.crash_child("b");
+    const std::string told = f.happened();
+    CHECK(!f.sys->alive(tree));
+    f.sys.await_counts({});
+    return told;
+  };
+  CHECK(history(rest_for_one{.intensity = 2}) == "-b -p +b +p -p +p -p -b -a");
+  CHECK(history(troupe::one_for_all{.intensity = 2}) ==
+        "-b -p -a +a +b +p -p -b -a +a +b +p -p -b -a");
+}
+
+TEST_CASE("a stopped child whose start by request fails stays stopped and known") {
+  fixture f;
+  bool fails = false;
+  const supervisor_ref tree =
+      f.sys->supervise(one_for_one{.intensity = 0},
+                       {child<picky>("p", "p", f.writer(), [&] { return fails; }), f.make("a")});
+  f.sys->call(tree, troupe::terminate_child{"p"});
+  fails = true;
+  const auto no = refused(f, tree, troupe::restart_child{"p"});
+  CHECK(no.why == troupe::child_refused::cause::start_failed);
+  CHECK(no.reason == exit_reason::error("std::runtime_error", "no database"));
+  CHECK(f.happened() == "+p +a -p +p -p");
+  CHECK(state_of(f, tree, 0) == child_state::stopped);
+  fails = false;
+  CHECK(f.sys->call(tree, troupe::restart_child{"p"}));
+}
+
+TEST_CASE("a supervisor below counts as a supervisor and as one child") {
+  fixture f;
+  const supervisor_ref tree = f.sys->supervise(
+      one_for_one{},
+      {f.make("a"),
+       troupe::supervisor("inner", one_for_one{}, {f.make("b"), f.make("c"), f.make("d")}),
+       f.make("e")});
+  CHECK(f.sys->call(tree, troupe::count_children{}) ==
+        child_counts{.specs = 3, .active = 3, .supervisors = 1, .workers = 2});
+  f.sys->call(tree, troupe::terminate_child{"inner"});
+  CHECK(f.sys->call(tree, troupe::count_children{}) ==
+        child_counts{.specs = 3, .active = 2, .supervisors = 1, .workers = 2});
+}
+
 TEST_CASE("children that are not significant end for good without their supervisor") {
   for (const auto when : {auto_shutdown::any_significant, auto_shutdown::all_significant}) {
     fixture f;
