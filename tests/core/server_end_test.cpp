@@ -8,7 +8,6 @@ using troupe::down;
 using troupe::exit_reason;
 using troupe::messages;
 using troupe::pid;
-using troupe::process;
 using troupe::ref;
 using troupe::task;
 
