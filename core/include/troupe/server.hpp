@@ -4,6 +4,13 @@
 
 namespace troupe {
 
+/// What a server that asked for it gets when no message has come for a while: see `idle_after`.
+struct idle_timeout {};
+
+namespace internal {
+void handle_first(message_node* node);
+}
+
 /// A process as a class, as OTP's gen_server: one message at a time, a `handle` for each type that
 /// `handles` lists. The constructor is its init; what it throws ends the process.
 ///
@@ -30,6 +37,17 @@ class server {
 
  protected:
   server() : self(context::current()) {}
+  /// The value is handled next, before all that waits in the mailbox; several in the order given.
+  /// In a constructor: what is to be done first once the process has started. (gen_server:
+  /// `{continue, ...}` and `handle_continue`.)
+  template <class T>
+  void continue_with(T&& value) const {
+    internal::handle_first(internal::to_node(std::forward<T>(value)));
+  }
+  /// From now on `handle(idle_timeout)` is called each time that no message was handled for so
+  /// long; `infinity` ends it. Throws std::logic_error if the class does not list
+  /// troupe::idle_timeout. (gen_server: the timeout that a callback returns, which is for once.)
+  void idle_after(std::chrono::nanoseconds limit) const;
   const context self;
 };
 
@@ -37,16 +55,18 @@ namespace internal {
 
 struct server_body;
 
-// One way to take one payload type: found by the address of the type's table.
+// One way to take one payload type: found by the address of the type's table. It may keep the
+// message, by moving it away.
 struct server_entry {
   const message_type* type;
-  void (*handle)(server& self, message_node& node, server_body& body);
+  void (*handle)(server& self, message& taken, server_body& body);
 };
 // A server class as the runtime sees it.
 struct server_class {
   std::string_view name;
-  std::span<const server_entry> entries;
-  std::size_t size;  // of the object
+  std::span<const server_entry> entries;  // those of `handles` first
+  std::size_t size;                       // of the object
+  std::size_t listed;                     // entries of `handles`
 };
 
 // Makes the server in its own process, from the arguments given to spawn.
@@ -109,20 +129,24 @@ void handle_request(S& self, request<T>&& asked, server_body& body) {
   }
 }
 
+// The request in the message, or the request that the plain value stands for: it was sent, not
+// called, and nobody waits for the reply.
+template <class T>
+request<T> request_in(message& taken) {
+  if (auto* asked = taken.get_if<request<T>>()) return std::move(*asked);
+  return request<T>({}, std::move(*static_cast<T*>(taken.payload())));
+}
+
 template <class S, class T>
-void handle_node(server& self, message_node& node, server_body& body) {
+void handle_message(server& self, message& taken, server_body& body) {
   S& target = static_cast<S&>(self);
   if constexpr (request_message<T>) {
-    if (node.type == &message_type_of<request<T>>)
-      handle_request<S, T>(target, std::move(*static_cast<request<T>*>(node.payload())), body);
-    else  // sent, not called: nobody waits for the reply
-      handle_request<S, T>(target, request<T>({}, std::move(*static_cast<T*>(node.payload()))),
-                           body);
+    handle_request<S, T>(target, request_in<T>(taken), body);
   } else {
     static_assert(
         requires(T m) { target.handle(std::move(m)); },
         "a server needs a public handle(T) for each type T in its `handles`");
-    T& value = *static_cast<T*>(node.payload());
+    T& value = *static_cast<T*>(taken.payload());
     if constexpr (is_task<decltype(target.handle(std::move(value)))>)
       continue_with(body, target.handle(std::move(value)));
     else
@@ -130,20 +154,43 @@ void handle_node(server& self, message_node& node, server_body& body) {
   }
 }
 
+// A behaviour that is built on servers may take messages in its own way, by a static function
+// `take_event<S, T>`, and may have messages besides those that its classes list, `own_messages`.
+template <class S, class T>
+constexpr auto entry_function() {
+  if constexpr (requires { &S::template take_event<S, T>; })
+    return &S::template take_event<S, T>;
+  else
+    return &handle_message<S, T>;
+}
+template <class... Ts, class... Own>
+messages<Ts..., Own...> join(messages<Ts...>, messages<Own...>);
+template <class S>
+constexpr auto all_messages() {
+  if constexpr (requires { typename S::own_messages; })
+    return decltype(join(typename S::handles{}, typename S::own_messages{})){};
+  else
+    return typename S::handles{};
+}
+
 template <class T, class... Ts>
 inline constexpr std::size_t times_listed = (std::size_t{std::same_as<T, Ts>} + ...);
+
+template <class... Ts>
+constexpr std::size_t count_entries(messages<Ts...>) {
+  return sizeof...(Ts) + (std::size_t{request_message<Ts>} + ... + 0);
+}
 
 template <class S, class... Ts>
 constexpr auto list_entries(messages<Ts...>) {
   static_assert(((times_listed<Ts, Ts...> == 1) && ...), "a type is listed twice in `handles`");
-  constexpr std::size_t count = sizeof...(Ts) + (std::size_t{request_message<Ts>} + ... + 0);
-  std::array<server_entry, count> entries{};
+  std::array<server_entry, count_entries(messages<Ts...>{})> entries{};
   std::size_t next = 0;
   auto add = [&]<class T>(std::type_identity<T>) {
     check_sendable<T>();
     if constexpr (request_message<T>)
-      entries[next++] = {&message_type_of<request<T>>, &handle_node<S, T>};
-    entries[next++] = {&message_type_of<T>, &handle_node<S, T>};
+      entries[next++] = {&message_type_of<request<T>>, entry_function<S, T>()};
+    entries[next++] = {&message_type_of<T>, entry_function<S, T>()};
   };
   (add(std::type_identity<Ts>{}), ...);
   return entries;
@@ -158,9 +205,10 @@ void mention_all(messages<Ts...>) noexcept {
 }
 
 template <class S>
-inline constexpr auto server_entries = list_entries<S>(typename S::handles{});
+inline constexpr auto server_entries = list_entries<S>(all_messages<S>());
 template <class S>
-inline constexpr server_class class_of = {type_of<S>.name, server_entries<S>, sizeof(S)};
+inline constexpr server_class class_of = {type_of<S>.name, server_entries<S>, sizeof(S),
+                                          count_entries(typename S::handles{})};
 
 template <server_type S, class... Args>
 monitored launch_server(engine& home, const launch_options& options, Args&&... args) {
@@ -169,7 +217,7 @@ monitored launch_server(engine& home, const launch_options& options, Args&&... a
       "a server lists what it handles: using handles = troupe::messages<add, get>;");
   static_assert(std::is_constructible_v<S, std::decay_t<Args>...>,
                 "spawn's arguments do not fit a constructor of this server");
-  mention_all(typename S::handles{});
+  mention_all(all_messages<S>());
   return launch_server_of(
       home, options, class_of<S>,
       std::make_unique<maker_of<S, std::decay_t<Args>...>>(std::forward<Args>(args)...));

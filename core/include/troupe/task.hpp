@@ -49,6 +49,7 @@ class [[nodiscard]] task {
   using promise_type = internal::task_promise<T>;
   using value_type = T;
 
+  task() noexcept = default;  // none yet: only to be assigned to
   task(task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   task& operator=(task&& other) noexcept {
     std::swap(handle_, other.handle_);

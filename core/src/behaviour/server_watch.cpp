@@ -1,0 +1,94 @@
+// What a server costs more while somebody follows its messages, or while it wants to hear that it
+// is idle.
+#include "behaviour/server_body.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace troupe::internal {
+
+server_watch& server_body::watched() {
+  if (watch == nullptr) watch = std::make_unique<server_watch>(*what);
+  return *watch;
+}
+
+void server_body::watch_changed() noexcept {
+  what = watch->sees_messages() ? &watch->bare : &watch->what;
+}
+
+namespace {
+
+void tell(const server_watch& watch, sys::traced::what event, std::string text) {
+  const pid self = id_of(*running.slot);
+  if (watch.traces_to)
+    return send(watch.traces_to, make_node<sys::traced>(sys::traced{self, event, std::move(text)}));
+  running.home->log(log_level::info, "trace {}: {} {}", to_string(self),
+                    event == sys::traced::what::taken ? "takes" : "has handled", text);
+}
+
+}  // namespace
+
+void server_body::take_watched(const server_entry& entry, message& taken) {
+  if (&entry >=
+      watch->what.entries.data() + watch->what.listed)  // what a behaviour sends to itself
+    return entry.handle(*self, taken, *this);
+  watch->in_handler = true;
+  watch->handled = taken.type().value;
+  if (watch->counts) {
+    ++watch->counts->messages;
+    watch->counts->requests += taken.type().kind == message_kind::request ? 1 : 0;
+  }
+  if (watch->traced)
+    tell(*watch, sys::traced::what::taken, to_text(*taken.type().value, taken.value()));
+  entry.handle(*self, taken, *this);
+  if (!active.handle()) handler_ended();
+}
+
+void server_body::handler_ended() {
+  if (!std::exchange(watch->in_handler, false)) return;
+  if (watch->idle_limit != infinity) watch->last_handled = running.home->options.time->now();
+  if (watch->traced) tell(*watch, sys::traced::what::handled, std::string(watch->handled->name));
+}
+
+// --- idle ---------------------------------------------------------------------------------------
+
+void server_body::idle_after(std::chrono::nanoseconds limit) {
+  if (limit != infinity && !lists(message_type_of<idle_timeout>))
+    throw std::logic_error(fmt::format(
+        "troupe: server {} wants to hear that it is idle: add troupe::idle_timeout to its "
+        "`handles` and write a handle(troupe::idle_timeout)",
+        behaviour));
+  server_watch& w = watched();
+  ++w.idle_number;
+  context(*running.slot).cancel(std::exchange(w.idle_timer, {}));
+  w.idle_limit = std::max(limit, std::chrono::nanoseconds(1));
+  w.last_handled = running.home->options.time->now();
+  watch_changed();
+  if (limit != infinity) arm_idle_check(w.idle_limit);
+}
+
+void server_body::arm_idle_check(std::chrono::nanoseconds limit) {
+  const context me(*running.slot);
+  watch->idle_timer = me.send_after(limit, me.id(), idle_check{watch->idle_number});
+}
+
+// One timer serves many messages: when it fires, it looks when the last one was.
+void server_body::check_idle(std::uint64_t number) {
+  server_watch& w = *watch;
+  if (number != w.idle_number) return;
+  const auto quiet = running.home->options.time->now() - w.last_handled;
+  if (quiet < w.idle_limit) return arm_idle_check(w.idle_limit - quiet);
+  dispatch(*running.slot, message::of(idle_timeout{}));
+  if (number == w.idle_number) arm_idle_check(w.idle_limit);
+}
+
+}  // namespace troupe::internal
+
+namespace troupe {
+
+void server::idle_after(std::chrono::nanoseconds limit) const {
+  (void)self.id();  // in its own process
+  internal::running_server().idle_after(limit);
+}
+
+}  // namespace troupe
