@@ -56,7 +56,8 @@ class state_machine : public internal::state_machine_core {
     check_in_handler("next_state");
     next_.emplace(std::move(next));
   }
-  /// Ends the process: this event must not come in this state.
+  /// Ends the process: this event must not come in this state, which the reason tells as text, by
+  /// the `to_text` that stands beside its type if there is one.
   [[noreturn]] void unexpected() const { throw_unexpected(to_text(state_)); }
 
  private:

@@ -70,7 +70,7 @@ class state_machine_core : public server {
   enum class timeout_kind : std::uint8_t { state, event, named };
 
   void check_in_handler(std::string_view function) const;
-  [[noreturn]] void throw_unexpected(const std::string& state) const;
+  [[noreturn]] void throw_unexpected(std::string_view state) const;
 
   // Whether this is the first step.
   [[nodiscard]] bool starts() noexcept;

@@ -36,7 +36,7 @@ void server_body::take_watched(const server_entry& entry, message& taken) {
   watch->handled = taken.type().value;
   if (watch->counts) {
     ++watch->counts->messages;
-    watch->counts->requests += taken.type().kind == message_kind::request ? 1 : 0;
+    if (taken.type().kind == message_kind::request) ++watch->counts->requests;
   }
   if (watch->traced)
     tell(*watch, sys::traced::what::taken, to_text(*taken.type().value, taken.value()));

@@ -168,7 +168,7 @@ void state_machine_core::set(timeout_kind kind, std::string_view name,
   line().to_start.push_back({kind, std::string(name), after, std::move(event)});
 }
 
-void state_machine_core::throw_unexpected(const std::string& state) const {
+void state_machine_core::throw_unexpected(std::string_view state) const {
   throw std::logic_error(fmt::format("state machine {}: {} is not expected in state {}",
                                      running_server().behaviour, event_ ? event_.name() : "nothing",
                                      state));
