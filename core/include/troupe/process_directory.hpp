@@ -251,9 +251,11 @@ class directory_of : public directory {
       if (there.empty()) tables_[index].erase(at);
     }
     size_ -= out.size();
-    if (const auto own = presences_.find(process); own != presences_.end())
-      if (const auto times = own->second.times.find(key); times != own->second.times.end())
-        if ((times->second -= out.size()) == 0) own->second.times.erase(times);
+    const auto own = presences_.find(process);
+    if (out.empty() || own == presences_.end()) return out;
+    const auto times = own->second.times.find(key);
+    times->second -= out.size();
+    if (times->second == 0) own->second.times.erase(times);
     return out;
   }
 
