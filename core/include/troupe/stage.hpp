@@ -38,6 +38,8 @@ class producer : public internal::stage, public internal::event_source<Event> {
 ///     };
 ///
 /// `handle_events` may be plain or a `task`; more is asked for when it is through.
+/// `handle_cancel(subscription, exit_reason)`, which may be overridden, hears the end of each
+/// subscription before the consumer ends by it, if it does.
 template <class Event>
 class consumer : public internal::stage, public internal::event_sink<Event> {
  public:
