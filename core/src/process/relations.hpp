@@ -19,6 +19,10 @@ namespace troupe::internal {
 // only takes messages does not pay for it. Ordered containers: what is told at the end of the
 // process is told in the same order in every run.
 struct relations {
+  relations() = default;
+  relations(const relations&) = delete;
+  relations& operator=(const relations&) = delete;
+
   // OTP's link protocol: an unlinked link stays known, inactive, until the ack with its id is back,
   // so that a link or exit signal which crosses the unlink is told apart from a new one.
   struct link {
@@ -32,7 +36,9 @@ struct relations {
   std::size_t timers_to_sweep = 64;
   std::vector<std::string> names;
   std::vector<std::unique_ptr<kept_until_end>> kept;
+  // The places of calls that have no reply yet, the oldest first, whose reply is likely the next.
   reply_slot* replies = nullptr;
+  reply_slot** replies_end = &replies;
   std::uint64_t last_number = 0;                   // of references, tokens and unlink ids
   exit_reason reason;                              // with which it ends
   bool reported = false;                           // its failure is told in a crash report
@@ -62,6 +68,8 @@ void fail_with_exception() noexcept;
 // The process's own queue.
 void enqueue(process_slot& slot, message_node* node) noexcept;
 message_node* unlink_node(process_slot& slot, message_node** at) noexcept;
+// A place that is no longer looked for: it has its reply, or is given up.
+void unlink_reply(relations& ties, reply_slot& place) noexcept;
 // A request whose caller has given up: it is to be skipped. Marks it so that nobody is answered.
 [[nodiscard]] bool is_stale_request(message_node& node);
 [[nodiscard]] inline bool is_stale(message_node& node) {

@@ -110,9 +110,9 @@ void take_reply(process_slot& slot, message_node* node) {
   const std::uint64_t ref = static_cast<reply_header*>(node->payload())->ref;
   if (slot.ties != nullptr) {
     for (reply_slot* r = slot.ties->replies; r != nullptr; r = r->next) {
-      if (r->ref != ref || r->node != nullptr) continue;
+      if (r->ref != ref) continue;
       r->node = node;
-      return;
+      return unlink_reply(*slot.ties, *r);
     }
   }
   reached(*running.home, "a reply came too late");

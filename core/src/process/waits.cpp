@@ -97,32 +97,37 @@ void receive_wait::suspend_within(std::coroutine_handle<> leaf, std::chrono::nan
 
 // --- replies, sleep, yield ---
 
+void unlink_reply(relations& ties, reply_slot& place) noexcept {
+  *place.link = place.next;
+  (place.next != nullptr ? place.next->link : ties.replies_end) = place.link;
+  place.link = nullptr;
+  place.next = nullptr;
+}
+
 reply_slot::reply_slot() {
   if (running.slot == nullptr) [[unlikely]]
     end_for_misuse();  // a call from outside
   process_slot& slot = *running.slot;
   relations& ties = ties_of(slot);
   ref = ++ties.last_number;
-  next = ties.replies;
-  link = &ties.replies;
-  if (next != nullptr) next->link = &next;
-  ties.replies = this;
+  link = ties.replies_end;
+  *link = this;
+  ties.replies_end = &next;
 }
 
 reply_slot::reply_slot(reply_slot&& other) noexcept
     : ref(other.ref),
       node(std::exchange(other.node, nullptr)),
-      next(other.next),
+      next(std::exchange(other.next, nullptr)),
       link(std::exchange(other.link, nullptr)) {
-  if (link != nullptr) *link = this;
-  if (next != nullptr) next->link = &next;
+  if (link == nullptr) return;
+  *link = this;
+  (next != nullptr ? next->link : running.slot->ties->replies_end) = &next;
 }
 
 reply_slot::~reply_slot() {
   if (node != nullptr) release(node);
-  if (link == nullptr) return;
-  *link = next;
-  if (next != nullptr) next->link = link;
+  if (link != nullptr) unlink_reply(*running.slot->ties, *this);
 }
 
 reply_wait::reply_wait(reply_slot& slot) : awaited(slot) {
