@@ -29,13 +29,25 @@ class diary {
     std::string id;
     std::string text;
   };
+  // Of the starts of a child: how many there were, which fail, which are ignored, and from which on
+  // all fail until it is healed (0: none). How often a broken child is tried is not told.
+  struct starts {
+    int so_far = 0;
+    std::set<int> fails = {}, ignores = {};
+    int broken_from = 0;
+    [[nodiscard]] bool broken(int n) const { return broken_from != 0 && n >= broken_from; }
+  };
 
-  void plan(const std::string& id, std::set<int> fails, std::set<int> ignores) {
-    plans_[id] = {0, std::move(fails), std::move(ignores)};
+  void plan(const std::string& id, starts s) { plans_[id] = std::move(s); }
+  void heal(const std::string& id) { plans_[id].broken_from = 0; }
+  [[nodiscard]] bool has_broken() const {
+    return std::any_of(plans_.begin(), plans_.end(),
+                       [](const auto& p) { return p.second.broken(p.second.so_far); });
   }
   answer starting(const std::string& id, pid process) {
     starts& s = plans_[id];
     const int n = ++s.so_far;
+    if (s.broken(n)) return answer::fail;
     const bool fails = s.fails.contains(n);
     const bool ignores = !fails && s.ignores.contains(n);
     events_.push_back({id, '+' + id + (fails ? " fails" : ignores ? " ignores" : "")});
@@ -65,10 +77,6 @@ class diary {
   static inline diary* open = nullptr;
 
  private:
-  struct starts {
-    int so_far = 0;
-    std::set<int> fails, ignores;
-  };
   std::map<std::string, starts> plans_;
   std::map<std::string, pid> running_, last_;
   std::vector<event> events_;
@@ -138,7 +146,10 @@ std::set<int> numbers(std::string_view key, const words& options) {
   return all;
 }
 void plan(const words& child) {
-  diary::open->plan(child[0], numbers("fail:", child), numbers("ignore:", child));
+  const std::set<int> broken = numbers("broken:", child);
+  diary::open->plan(child[0], {.fails = numbers("fail:", child),
+                               .ignores = numbers("ignore:", child),
+                               .broken_from = broken.empty() ? 0 : *broken.begin()});
 }
 
 template <class Strategy>
@@ -252,6 +263,7 @@ class driver {
 
   task<> take_step(context self, const words& w) {
     if (w[0] == "crash") co_return co_await end_child(self, w[1], w[2]);
+    if (w[0] == "heal") co_return book_.heal(w[1]);
     if (!tree_) co_return say("gone");
     if (w[0] == "stop") co_return co_await end_tree(self, exit_reason::shutdown);
     if (w[0] == "kill") co_return co_await end_tree(self, exit_reason::kill);
@@ -357,7 +369,8 @@ class driver {
       std::optional<std::string> text = co_await look(self);
       if (!tree_) co_return std::nullopt;
       const std::pair now(text.value_or(""), book_.count());
-      if (text && now == before && text->find("restarting") == std::string::npos) co_return text;
+      const bool settled = now.first.find("restarting") == std::string::npos || book_.has_broken();
+      if (text && now == before && settled) co_return text;
       before = now;
     }
   }

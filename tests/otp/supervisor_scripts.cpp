@@ -15,8 +15,10 @@ class maker {
 
   script make() {
     dynamic_ = chance_.one_in(5);
+    has_broken_ = !dynamic_ && chance_.one_in(5);  // see README.md
     ends_itself_ = chance_.one_in(3);
-    add({"sup", dynamic_ ? "simple_one_for_one" : strategy(), number(5), end()});
+    add({"sup", dynamic_ ? "simple_one_for_one" : strategy(), has_broken_ ? "1000000" : number(5),
+         end()});
     if (dynamic_)
       add({"child *", settings(), significant()});
     else
@@ -31,7 +33,8 @@ class maker {
  private:
   void add_child() {
     const std::string id = fresh();
-    if (!chance_.one_in(5)) return add({"child", id, settings(), significant(), plan()});
+    if (has_broken_ || !chance_.one_in(5))
+      return add({"child", id, settings(), significant(), plan()});
     has_supervisor_ = true;
     add({"child", id, type(), "infinity sup", significant(), "is", strategy(), number(3), end()});
     for (const char* below_it : {".x", ".y"}) {
@@ -42,6 +45,7 @@ class maker {
   }
 
   void add_step() {
+    if (!broken_.empty() && chance_.one_in(3)) return with_broken();
     switch (below(24)) {
       case 0:
       case 1:
@@ -61,6 +65,17 @@ class maker {
       default: return end_one();
     }
   }
+  // What a child is asked that cannot start again, if it was ended.
+  void with_broken() {
+    switch (below(6)) {
+      case 0: return add({"crash", broken_, "x"});
+      case 1: return add({"heal", broken_});
+      case 2: return add({"terminate", broken_});
+      case 3: return add({"restart", broken_});
+      case 4: return add({"delete", broken_});
+      default: return add({"add", broken_, settings(), significant(), "broken:1"});
+    }
+  }
   void end_and(const std::string& then) {
     const std::string id = known();
     add({"terminate", id});
@@ -70,7 +85,7 @@ class maker {
   void add_one_more() {
     const std::string id = !dynamic_ && chance_.one_in(3) ? known() : fresh();
     if (dynamic_) return add({"add", id, plan()});
-    if (is_supervisor(id)) return;
+    if (is_supervisor(id) || id == broken_) return;
     add({"add", id, settings(), significant(), plan()});
   }
   void end_one() {
@@ -101,7 +116,11 @@ class maker {
   // Which of its starts fail, and which say ignore.
   std::string plan() {
     std::string text;
-    if (chance_.one_in(5)) {
+    if (has_broken_ && broken_.empty() && chance_.one_in(2)) {
+      broken_ = std::string(1, static_cast<char>('a' + ids_ - 1));
+      return "broken:" + std::to_string(chance_.one_in(6) ? 1 : 2);
+    }
+    if (!has_broken_ && chance_.one_in(5)) {
       const std::uint64_t first = chance_.one_in(6) ? 1 : 2;
       text = "fail:" + std::to_string(first + below(2));
       while (chance_.one_in(2)) text += '+' + std::to_string(2 + below(4));
@@ -116,9 +135,10 @@ class maker {
     static constexpr std::string_view all[] = {"permanent", "permanent", "transient", "temporary"};
     return type_ = all[below(4)];
   }
+  // A broken child would be started again with all others, no one knows how often.
   std::string strategy() {
-    static constexpr std::string_view all[] = {"one_for_one", "one_for_all", "rest_for_one"};
-    return std::string(all[below(3)]);
+    static constexpr std::string_view all[] = {"one_for_one", "rest_for_one", "one_for_all"};
+    return std::string(all[below(has_broken_ ? 2 : 3)]);
   }
   std::string end() { return !ends_itself_ ? "never" : chance_.one_in(2) ? "any" : "all"; }
 
@@ -138,8 +158,10 @@ class maker {
   bool dynamic_ = false;
   bool ends_itself_ = false;
   bool has_supervisor_ = false;
+  bool has_broken_ = false;
   std::uint64_t ids_ = 0;
   std::string type_;                // of the child being made
+  std::string broken_;              // the child that cannot start again, if there is one
   std::vector<std::string> inner_;  // children of supervisors below
 };
 

@@ -78,6 +78,7 @@ step([<<"crash">>, Id, Why], P) ->
             end,
             receive {'DOWN', Ref, process, _, _} -> P end
     end;
+step([<<"heal">>, Id], P) -> P#play.log ! {heal, Id}, P;
 step(_, #play{sup = gone} = P) -> say("gone", P);
 step([<<"add">> | Words], P) ->
     What = case P of
@@ -160,7 +161,9 @@ quiet_tree(Before, P) ->
             end;
         Text ->
             Now = {lists:flatten(Text), ask(P#play.log, count)},
-            case Now =:= Before andalso string:find(element(1, Now), "restarting") =:= nomatch of
+            Settled = string:find(element(1, Now), "restarting") =:= nomatch
+                orelse ask(P#play.log, broken),
+            case Now =:= Before andalso Settled of
                 true -> {element(1, Now), P};
                 false -> quiet_tree(Now, P)
             end
@@ -202,7 +205,8 @@ flags(Strategy, Intensity, Auto) ->
 
 %% The plan of its starts goes to the log.
 child([Id, Restart, Shutdown, Kind | Options], P) ->
-    P#play.log ! {plan, Id, numbers(<<"fail:">>, Options), numbers(<<"ignore:">>, Options)},
+    P#play.log ! {plan, Id, numbers(<<"fail:">>, Options), numbers(<<"ignore:">>, Options),
+                  numbers(<<"broken:">>, Options)},
     #child{id = Id, restart = binary_to_atom(Restart), kind = Kind, options = Options,
            shutdown = case Shutdown of
                           <<"brutal">> -> brutal_kill;
@@ -242,6 +246,7 @@ child_init(Parent, Log, Id, Kind) ->
     process_flag(trap_exit, Kind =/= <<"plain">>),
     case ask(Log, {starting, Id}) of
         fail -> exit(init_failed);
+        broken -> timer:sleep(1), exit(init_failed);  % OTP's restarts take longer the more there are
         ignore -> unlink(Parent), proc_lib:init_ack(Parent, ignore);
         ok -> proc_lib:init_ack(Parent, {ok, self()}), child_loop(Kind)
     end.
@@ -266,25 +271,38 @@ ask(Log, What) ->
     Log ! {What, self(), Ref},
     receive {Ref, Answer} -> Answer end.
 
-%% Plans: id => {starts so far, which fail, which are ignored}. Running: monitor => {id, pid}.
+%% Plans: id => {starts so far, which fail, which are ignored, from which on all fail}. Running:
+%% monitor => {id, pid}. How often a broken child is tried is not told.
 log(Plans, Running, Last, Events) ->
     receive
-        {plan, Id, Fails, Ignores} -> log(Plans#{Id => {0, Fails, Ignores}}, Running, Last, Events);
+        {plan, Id, Fails, Ignores, Broken} ->
+            log(Plans#{Id => {0, Fails, Ignores, Broken}}, Running, Last, Events);
+        {heal, Id} ->
+            log(case Plans of
+                    #{Id := {N, Fails, Ignores, _}} -> Plans#{Id := {N, Fails, Ignores, []}};
+                    _ -> Plans
+                end, Running, Last, Events);
+        {broken, From, Ref} ->
+            From ! {Ref, lists:any(fun is_broken/1, maps:values(Plans))},
+            log(Plans, Running, Last, Events);
         {{starting, Id}, Pid, Ref} ->
-            {Before, Fails, Ignores} = maps:get(Id, Plans),
+            {Before, Fails, Ignores, Broken} = maps:get(Id, Plans),
             N = Before + 1,
-            {Answer, More} = case {lists:member(N, Fails), lists:member(N, Ignores)} of
-                                 {true, _} -> {fail, " fails"};
-                                 {_, true} -> {ignore, " ignores"};
-                                 _ -> {ok, ""}
-                             end,
-            Running1 = case Answer of
-                           ok -> Running#{monitor(process, Pid) => {Id, Pid}};
-                           _ -> Running
-                       end,
+            Plan = {N, Fails, Ignores, Broken},
+            Answer = case {lists:member(N, Fails), lists:member(N, Ignores)} of
+                         _ when Broken =/= [], N >= hd(Broken) -> broken;
+                         {true, _} -> fail;
+                         {_, true} -> ignore;
+                         _ -> ok
+                     end,
             Pid ! {Ref, Answer},
-            log(Plans#{Id := {N, Fails, Ignores}}, Running1,
-                case Answer of ok -> Last#{Id => Pid}; _ -> Last end, [{Id, "+", More} | Events]);
+            case Answer of
+                ok -> log(Plans#{Id := Plan}, Running#{monitor(process, Pid) => {Id, Pid}},
+                          Last#{Id => Pid}, [{Id, "+", ""} | Events]);
+                broken -> log(Plans#{Id := Plan}, Running, Last, Events);
+                fail -> log(Plans#{Id := Plan}, Running, Last, [{Id, "+", " fails"} | Events]);
+                ignore -> log(Plans#{Id := Plan}, Running, Last, [{Id, "+", " ignores"} | Events])
+            end;
         {'DOWN', Ref, process, _, Why} ->
             {Id, _} = maps:get(Ref, Running),
             log(Plans, maps:remove(Ref, Running), Last, [{Id, "-", [" ", reason(Why)]} | Events]);
@@ -302,6 +320,8 @@ log(Plans, Running, Last, Events) ->
             From ! {Ref, length(Events)},
             log(Plans, Running, Last, Events)
     end.
+
+is_broken({N, _, _, Broken}) -> Broken =/= [] andalso N >= hd(Broken).
 
 reason_of(<<"s:", X/binary>>) -> {shutdown, binary_to_atom(X)};
 reason_of(R) -> binary_to_atom(R).
