@@ -34,11 +34,11 @@ class maker {
   void add_child() {
     const std::string id = fresh();
     if (has_broken_ || !chance_.one_in(5))
-      return add({"child", id, settings(), significant(), plan()});
+      return add({"child", id, settings(), significant(), plan(id)});
     has_supervisor_ = true;
     add({"child", id, type(), "infinity sup", significant(), "is", strategy(), number(3), end()});
     for (const char* below_it : {".x", ".y"}) {
-      add({"child", id + below_it, settings(), significant(), plan()});
+      add({"child", id + below_it, settings(), significant(), plan(id + below_it)});
       inner_.push_back(id + below_it);
       if (chance_.one_in(3)) break;
     }
@@ -84,9 +84,9 @@ class maker {
   // A new child, or one more of an id that there is.
   void add_one_more() {
     const std::string id = !dynamic_ && chance_.one_in(3) ? known() : fresh();
-    if (dynamic_) return add({"add", id, plan()});
+    if (dynamic_) return add({"add", id, plan(id)});
     if (is_supervisor(id) || id == broken_) return;
-    add({"add", id, settings(), significant(), plan()});
+    add({"add", id, settings(), significant(), plan(id)});
   }
   void end_one() {
     static constexpr std::string_view reasons[] = {"normal", "shutdown", "s:x",  "error",
@@ -114,10 +114,10 @@ class maker {
     return may && chance_.one_in(2) ? "significant" : "";
   }
   // Which of its starts fail, and which say ignore.
-  std::string plan() {
+  std::string plan(const std::string& id) {
     std::string text;
     if (has_broken_ && broken_.empty() && chance_.one_in(2)) {
-      broken_ = std::string(1, static_cast<char>('a' + ids_ - 1));
+      broken_ = id;
       return "broken:" + std::to_string(chance_.one_in(6) ? 1 : 2);
     }
     if (!has_broken_ && chance_.one_in(5)) {
