@@ -14,7 +14,6 @@ namespace otp {
 namespace {
 
 using troupe::context;
-using troupe::exit_reason;
 using troupe::monitor_ref;
 using troupe::pid;
 using troupe::task;
@@ -235,6 +234,7 @@ class player {
                      [](const entry& a, const entry& b) { return a.key < b.key; });
     sort_ends(found);
     std::vector<std::string> texts;
+    texts.reserve(found.size());
     for (entry& e : found) texts.push_back(std::move(e.text));
     co_return joined(texts, ", ");
   }

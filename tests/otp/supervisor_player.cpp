@@ -360,6 +360,7 @@ class driver {
       std::stable_sort(events.begin(), events.end(),
                        [](const auto& a, const auto& b) { return a.id < b.id; });
     std::vector<std::string> texts;
+    texts.reserve(events.size());
     for (const diary::event& e : events) texts.push_back(e.text);
     say("log " + joined(texts, " "));
   }
