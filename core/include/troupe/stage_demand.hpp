@@ -148,9 +148,21 @@ struct stage_count {
   using reply = stage_counts;
 };
 
+// A `down` may be of a subscription, else it is the user's.
+template <class S>
+void on_down(server& target, message& taken, server_body& body);
+
 // What all stages are.
 class stage : public server {
  public:
+  // How it takes what its class lists.
+  template <class S, class T>
+  static void take_event(server& target, message& taken, server_body& body) {
+    if constexpr (std::same_as<T, down>)
+      on_down<S>(target, taken, body);
+    else
+      handle_message<S, T>(target, taken, body);
+  }
   // A subscription to a producer has ended.
   virtual void handle_cancel(subscription /*which*/, const exit_reason& /*why*/) {}
 

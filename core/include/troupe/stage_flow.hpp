@@ -255,22 +255,21 @@ void take(S& s, stage_wake&) {
 }
 
 template <class S, class T>
-void on_stage_message(server& target, message_node& node, server_body& body) {
+void on_stage_message(server& target, message& taken, server_body& body) {
   S& s = static_cast<S&>(target);
-  take(s, *static_cast<T*>(node.payload()));
+  take(s, *static_cast<T*>(taken.payload()));
   attend(s, body);
 }
-// A `down` may be of a subscription, else it is the user's.
 template <class S>
-void on_down(server& target, message_node& node, server_body& body) {
+void on_down(server& target, message& taken, server_body& body) {
   S& s = static_cast<S&>(target);
-  const down& notice = *static_cast<const down*>(node.payload());
+  const down& notice = *static_cast<const down*>(taken.payload());
   bool known = false;
   if constexpr (gives_events<S>) known = stage_access::out(s).ended(notice);
   if constexpr (takes_events<S>) known = known || stage_access::in(s).ended(notice);
   if (known) return attend(s, body);
   if constexpr (listed<down, typename S::handles>)
-    handle_node<S, down>(target, node, body);
+    handle_message<S, down>(target, taken, body);
   else
     stage_access::drop_unhandled(s, notice);
 }
@@ -307,13 +306,12 @@ constexpr auto join_entries(const std::array<server_entry, N>&... lists) {
   return all;
 }
 
-// What a stage takes: its own messages first, then those that the user's class lists.
+// What a stage takes: what the user's class lists, and its own messages.
 template <class S>
   requires std::derived_from<S, stage>
-inline constexpr auto server_entries<S> =
-    join_entries(entries_for_events<S>(), entries_for_demand<S>(),
-                 entries_of_messages<S, stage_wake, request<stage_count>>(),
-                 std::array<server_entry, 1>{server_entry{&message_type_of<down>, &on_down<S>}},
-                 list_entries<S>(typename S::handles{}));
+inline constexpr auto server_entries<S> = join_entries(
+    list_entries<S>(typename S::handles{}), entries_for_events<S>(), entries_for_demand<S>(),
+    entries_of_messages<S, stage_wake, request<stage_count>>(),
+    std::array<server_entry, 1>{server_entry{&message_type_of<down>, &on_down<S>}});
 
 }  // namespace troupe::internal
