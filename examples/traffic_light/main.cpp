@@ -10,8 +10,6 @@
 
 namespace {
 
-using crossing::colour;
-
 void draw(const crossing::picture& p, double speed) {
   const double seconds = speed * std::chrono::duration<double>(p.at).count();
   std::printf("%7.1f s", seconds);

@@ -141,7 +141,10 @@ template <class S, class T>
 void handle_message(server& self, message& taken, server_body& body) {
   S& target = static_cast<S&>(self);
   if constexpr (request_message<T>) {
-    handle_request<S, T>(target, request_in<T>(taken), body);
+    if (auto* asked = taken.get_if<request<T>>()) [[likely]]
+      handle_request<S, T>(target, std::move(*asked), body);
+    else
+      handle_request<S, T>(target, request_in<T>(taken), body);
   } else {
     static_assert(
         requires(T m) { target.handle(std::move(m)); },
