@@ -36,15 +36,18 @@ namespace troupe {
 /// of state the postponed events; what was given or postponed before; timeouts of zero, in the
 /// order set; then the mailbox. A timeout that was cancelled or replaced is never seen.
 template <class State>
-class state_machine : public internal::state_machine_core {
+class state_machine : public server {
  public:
   using state_type = State;
 
   [[nodiscard]] const State& state() const noexcept { return state_; }
 
-  /// For the runtime: takes what arrives.
+  /// For the runtime: how it takes what arrives.
+  using own_messages = messages<internal::machine_step, internal::machine_timeout>;
   template <class S, class T>
-  static void take_event(server& host, message& taken, internal::server_body& body);
+  static void take_event(server& host, message& taken, internal::server_body& body) {
+    internal::machine_dispatcher<S, State>{static_cast<S&>(host), body}.template arrived<T>(taken);
+  }
 
  protected:
   explicit state_machine(State first) : state_(std::move(first)) {}
@@ -53,46 +56,100 @@ class state_machine : public internal::state_machine_core {
   /// OTP, if it equals the state that is (a value), or is of the same type, whose data it then
   /// replaces (a variant). A handler that says nothing keeps the state.
   void next_state(State next) {
-    check_in_handler("next_state");
+    machinery_.check_in_handler("next_state");
     next_.emplace(std::move(next));
   }
+  /// Calls `enter` again, as if the state had changed; neither postponed events nor timeouts
+  /// notice.
+  void repeat_state() { machinery_.repeat_state(); }
   /// Ends the process: this event must not come in this state, which the reason tells as text, by
   /// the `to_text` that stands beside its type if there is one.
-  [[noreturn]] void unexpected() const { throw_unexpected(to_text(state_)); }
+  [[noreturn]] void unexpected() const { machinery_.throw_unexpected(to_text(state_)); }
 
- private:
-  template <class S>
-  struct dispatcher;
-
-  [[nodiscard]] bool changes() const {
-    if (!next_) return false;
-    if constexpr (internal::is_a<State, std::variant>)
-      return next_->index() != state_.index();
-    else
-      return !(*next_ == state_);
+  /// The event is kept and comes again after the next change of state, in order with the others and
+  /// before newer ones. What the handler returns is then not sent as a reply. A handler that has
+  /// taken its event by value where it can only be moved gives it back: `postpone(std::move(r))`.
+  void postpone() { machinery_.postpone(); }
+  template <class T>
+  void postpone(T&& given_back) {
+    machinery_.give_back(internal::make_node<std::decay_t<T>>(std::forward<T>(given_back)));
+  }
+  /// The value is an event that comes before all that waits; several in the order given. Also in
+  /// the constructor.
+  template <class T>
+  void next_event(T&& value) {
+    machinery_.next_event(internal::to_node(std::forward<T>(value)));
   }
 
+  /// The value is an event that comes when the machine has been in this state, the next one if the
+  /// handler changes it, for so long; a change of state cancels it. Setting it again replaces it.
+  template <class T>
+  void set_state_timeout(std::chrono::nanoseconds after, T&& value) {
+    machinery_.set_timeout(internal::timeout_kind::state, {}, after,
+                           internal::to_node(std::forward<T>(value)));
+  }
+  void cancel_state_timeout() {
+    machinery_.set_timeout(internal::timeout_kind::state, {}, infinity, nullptr);
+  }
+  /// The same when no other event has come for so long; any event cancels it.
+  template <class T>
+  void set_event_timeout(std::chrono::nanoseconds after, T&& value) {
+    machinery_.set_timeout(internal::timeout_kind::event, {}, after,
+                           internal::to_node(std::forward<T>(value)));
+  }
+  /// One of any number, told apart by their names, that live on across states.
+  template <class T>
+  void set_timeout(std::string_view name, std::chrono::nanoseconds after, T&& value) {
+    machinery_.set_timeout(internal::timeout_kind::named, name, after,
+                           internal::to_node(std::forward<T>(value)));
+  }
+  void cancel_timeout(std::string_view name) {
+    machinery_.set_timeout(internal::timeout_kind::named, name, infinity, nullptr);
+  }
+
+ private:
+  template <class S, class Any>
+  friend struct internal::machine_dispatcher;
+  using server::continue_with;  // next_event is the way
+
+  internal::machine_core machinery_;
   State state_;
   std::optional<State> next_;  // asked for by the handler that runs
 };
 
-/// How the events of one class find its handlers.
-template <class State>
-template <class S>
-struct state_machine<State>::dispatcher {
-  static constexpr bool typed = internal::is_a<State, std::variant>;
+namespace internal {
+
+// How the events of one class find its handlers.
+template <class S, class State>
+struct machine_dispatcher {
+  static constexpr bool typed = is_a<State, std::variant>;
 
   S& self;
-  state_machine& machine = self;
-  internal::server_body& body;
+  server_body& body;
+  state_machine<State>& machine = self;
+  machine_core& core = machine.machinery_;
+
+  template <class T>
+  void arrived(message& taken) {
+    if constexpr (std::same_as<T, machine_step>) {
+      if (core.starts())
+        start();
+      else
+        core.take_next(body);
+    } else if constexpr (std::same_as<T, machine_timeout>) {
+      core.take_timeout(taken.get_if<T>()->number, body);
+    } else {
+      take<T>(taken);
+    }
+  }
 
   // --- events -----------------------------------------------------------------------------------
 
   template <class T>
   void take(message& taken) {
     if constexpr (request_message<T>)
-      if (taken.get_if<T>() != nullptr) taken = message::of(internal::request_in<T>(taken));
-    machine.begin(taken);
+      if (taken.get_if<T>() != nullptr) taken = message::of(request_in<T>(taken));
+    core.begin(taken);
     if constexpr (typed)
       std::visit([&](auto& state) { handle<T>(state); }, machine.state_);
     else
@@ -124,40 +181,40 @@ struct state_machine<State>::dispatcher {
                     "a state machine needs, for each type T in its `handles`, a public "
                     "handle(state&, T) for every state, or handle(T) for the others");
     } else if constexpr (how == form::request_reference) {
-      run([&] { return self.handle(state..., machine.template event<request<T>>()); });
+      run([&] { return self.handle(state..., core.template event<request<T>>()); });
     } else if constexpr (how == form::request_moved) {
-      machine.give_away();
-      run([&] { return self.handle(state..., std::move(machine.template event<request<T>>())); });
+      core.give_away();
+      run([&] { return self.handle(state..., std::move(core.template event<request<T>>())); });
     } else if constexpr (how == form::constant) {
       run_and_answer<T>([&] { return self.handle(state..., std::as_const(event_value<T>())); });
     } else {
-      machine.give_away();
+      core.give_away();
       run_and_answer<T>([&] { return self.handle(state..., std::move(event_value<T>())); });
     }
   }
   template <class T>
   T& event_value() {
     if constexpr (request_message<T>)
-      return *machine.template event<request<T>>();
+      return *core.template event<request<T>>();
     else
-      return machine.template event<T>();
+      return core.template event<T>();
   }
 
   // A handler that gives nothing: no event that is answered, or it answers itself.
   template <class Handler>
   void run(Handler handler) {
     using given = decltype(handler());
-    if constexpr (internal::is_task<given>) {
-      internal::continue_with(body, end_after(self, body, handler()));
+    if constexpr (is_task<given>) {
+      continue_with(body, end_after(self, body, handler()));
     } else {
       static_assert(std::is_void_v<given>, "a handler of an event that has no reply returns void");
       handler();
       end();
     }
   }
-  static task<> end_after(S& host, internal::server_body& body_of_host, task<> handler) {
+  static task<> end_after(S& host, server_body& body_of_host, task<> handler) {
     co_await handler;
-    dispatcher{.self = host, .body = body_of_host}.end();
+    machine_dispatcher{host, body_of_host}.end();
   }
 
   template <class T, class Handler>
@@ -165,8 +222,8 @@ struct state_machine<State>::dispatcher {
     using given = decltype(handler());
     if constexpr (!request_message<T>) {
       run(std::move(handler));
-    } else if constexpr (internal::is_task<given>) {
-      internal::continue_with(body, answer_after<T>(self, body, handler()));
+    } else if constexpr (is_task<given>) {
+      continue_with(body, answer_after<T>(self, body, handler()));
     } else if constexpr (std::is_void_v<given>) {
       static_assert(std::is_void_v<typename T::reply>,
                     "this handle must return the reply that the request type names");
@@ -179,9 +236,8 @@ struct state_machine<State>::dispatcher {
     }
   }
   template <class T>
-  static task<> answer_after(S& host, internal::server_body& body_of_host,
-                             task<typename T::reply> handler) {
-    dispatcher done{.self = host, .body = body_of_host};
+  static task<> answer_after(S& host, server_body& body_of_host, task<typename T::reply> handler) {
+    machine_dispatcher done{host, body_of_host};
     if constexpr (std::is_void_v<typename T::reply>) {
       co_await handler;
       done.template answer<T>();
@@ -192,37 +248,43 @@ struct state_machine<State>::dispatcher {
   }
   template <class T, class... Reply>
   void answer(Reply&&... reply) {
-    if (!machine.postpones())
-      machine.template event<request<T>>().reply(std::forward<Reply>(reply)...);
+    if (!core.postpones()) core.template event<request<T>>().reply(std::forward<Reply>(reply)...);
   }
 
   // --- transitions ------------------------------------------------------------------------------
 
   // A handler has ended. The steps are those of gen_statem's "state transition".
   void end() {
-    const bool changed = machine.changes();
-    machine.end_event(changed);
+    const bool changed = changes();
+    core.end_event(changed);
     if (machine.next_) std::swap(machine.state_, *machine.next_);
-    if (changed || machine.repeats()) enter(machine.next_ ? *machine.next_ : machine.state_);
+    if (changed || core.repeats()) enter(machine.next_ ? *machine.next_ : machine.state_);
     machine.next_.reset();
-    machine.line_up(changed);
+    core.line_up(changed);
+  }
+  [[nodiscard]] bool changes() const {
+    if (!machine.next_) return false;
+    if constexpr (typed)
+      return machine.next_->index() != machine.state_.index();
+    else
+      return !(*machine.next_ == machine.state_);
   }
   // The first of all.
   void start() {
     enter(machine.state_);
-    machine.line_up(false);
+    core.line_up(false);
   }
 
   void enter(const State& from) {
     static_assert(!has_enter || enters_some(static_cast<State*>(nullptr)),
                   "the enter of a state machine is public, returns void, and is an enter(from), or "
                   "for states that are types an enter(state&, from) or enter(state&)");
-    machine.entering(true);
+    core.entering(true);
     if constexpr (typed)
       std::visit([&](auto& state) { enter_one(from, state); }, machine.state_);
     else
       enter_one(from);
-    machine.entering(false);
+    core.entering(false);
   }
   template <class... In>
   void enter_one(const State& from, In&... state) {
@@ -253,20 +315,5 @@ struct state_machine<State>::dispatcher {
   static constexpr bool has_enter = !requires { &enter_probe::enter; };
 };
 
-template <class State>
-template <class S, class T>
-void state_machine<State>::take_event(server& host, message& taken, internal::server_body& body) {
-  dispatcher<S> d{.self = static_cast<S&>(host), .body = body};
-  if constexpr (std::same_as<T, internal::machine_step>) {
-    if (d.machine.starts())
-      d.start();
-    else
-      d.machine.take_next(body);
-  } else if constexpr (std::same_as<T, internal::machine_timeout>) {
-    d.machine.take_timeout(taken.get_if<T>()->number, body);
-  } else {
-    d.template take<T>(taken);
-  }
-}
-
+}  // namespace internal
 }  // namespace troupe

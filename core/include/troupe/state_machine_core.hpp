@@ -16,64 +16,31 @@ struct machine_step {};
 struct machine_timeout {
   std::uint64_t number;
 };
+enum class timeout_kind : std::uint8_t { state, event, named };
 
 struct machine_line;  // the events and timeouts of a machine that has any
 
-// Their queues and timeouts; a machine without any costs two words.
-class state_machine_core : public server {
+// The event that is handled, those that wait, and the timeouts. A member of its machine and not a
+// base: the names in here must not hide those that the program gives to its events.
+class machine_core {
  public:
-  using own_messages = messages<machine_step, machine_timeout>;
-  ~state_machine_core() override;
+  machine_core();  // in a server that is being made
+  ~machine_core();
+  machine_core(const machine_core&) = delete;
+  machine_core& operator=(const machine_core&) = delete;
 
- protected:
-  state_machine_core();
-
-  /// The event is kept and comes again after the next change of state, in order with the others and
-  /// before newer ones. What the handler returns is then not sent as a reply. A handler that has
-  /// taken its event by value where it can only be moved gives it back: `postpone(std::move(r))`.
+  // What handlers say; std::logic_error if none runs.
   void postpone();
-  template <class T>
-  void postpone(T&& event) {
-    keep(make_node<std::decay_t<T>>(std::forward<T>(event)));
-  }
-  /// The value is an event that comes before all that waits; several in the order given. Also in
-  /// the constructor.
-  template <class T>
-  void next_event(T&& event) {
-    insert(to_node(std::forward<T>(event)));
-  }
-  /// Calls `enter` again, as if the state had changed; neither postponed events nor timeouts
-  /// notice.
+  void give_back(message_node* event);
+  void next_event(message_node* event);
   void repeat_state();
-
-  /// The event comes when the machine has been in this state, the next one if the handler changes
-  /// it, for so long; a change of state cancels it. Setting it again replaces it.
-  template <class T>
-  void set_state_timeout(std::chrono::nanoseconds after, T&& event) {
-    set(timeout_kind::state, {}, after, to_node(std::forward<T>(event)));
-  }
-  void cancel_state_timeout() { set(timeout_kind::state, {}, infinity, nullptr); }
-  /// The event comes when no other has come for so long; any event cancels it.
-  template <class T>
-  void set_event_timeout(std::chrono::nanoseconds after, T&& event) {
-    set(timeout_kind::event, {}, after, to_node(std::forward<T>(event)));
-  }
-  /// One of any number, told apart by their names, that live on across states.
-  template <class T>
-  void set_timeout(std::string_view name, std::chrono::nanoseconds after, T&& event) {
-    set(timeout_kind::named, name, after, to_node(std::forward<T>(event)));
-  }
-  void cancel_timeout(std::string_view name) { set(timeout_kind::named, name, infinity, nullptr); }
-
-  // --- for state_machine's own use --------------------------------------------------------------
-
-  enum class timeout_kind : std::uint8_t { state, event, named };
-
+  void set_timeout(timeout_kind kind, std::string_view name, std::chrono::nanoseconds after,
+                   message_node* event);  // null: cancels it
   void check_in_handler(std::string_view function) const;
   [[noreturn]] void throw_unexpected(std::string_view state) const;
 
-  // Whether this is the first step.
-  [[nodiscard]] bool starts() noexcept;
+  // What the dispatcher says.
+  [[nodiscard]] bool starts() noexcept;  // whether this is the first step
   void begin(message& event) noexcept;
   void give_away() noexcept { given_away_ = true; }
   template <class T>
@@ -91,16 +58,9 @@ class state_machine_core : public server {
   void take_timeout(std::uint64_t number, server_body& body);
 
  private:
-  friend struct machine_line;
-
-  void keep(message_node* node);
-  void insert(message_node* node);
-  void set(timeout_kind kind, std::string_view name, std::chrono::nanoseconds after,
-           message_node* node);
   machine_line& line();  // made if need be
   void step_if_needed();
   void check_may_give_events(std::string_view function) const;
-  using server::continue_with;  // next_event is the way
 
   std::unique_ptr<machine_line> line_;
   message event_;  // what the handler works on; empty outside of one
@@ -112,5 +72,8 @@ class state_machine_core : public server {
   bool repeats_ = false;
   bool stepping_ = false;  // a machine_step is under way
 };
+
+template <class S, class State>
+struct machine_dispatcher;
 
 }  // namespace troupe::internal

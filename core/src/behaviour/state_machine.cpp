@@ -19,25 +19,23 @@
 namespace troupe::internal {
 
 struct machine_line {
-  using kind = state_machine_core::timeout_kind;
-
   // Set by a handler, to be started when it has ended. Without an event: to be cancelled.
   struct wanted {
-    kind what;
+    timeout_kind what;
     std::string name;
     std::chrono::nanoseconds after;
     message event;
   };
   // Runs, or is of zero time and waits for the queue to be empty.
   struct timeout {
-    kind what;
+    timeout_kind what;
     std::string name;
     message event;
     std::uint64_t number = 0;
     timer_ref timer = {};  // none: of zero time
   };
 
-  void cancel(context self, kind what, std::string_view name) {
+  void cancel(context self, timeout_kind what, std::string_view name) {
     const auto at = std::find_if(timeouts.begin(), timeouts.end(), [&](const timeout& t) {
       return t.what == what && t.name == name;
     });
@@ -106,33 +104,33 @@ message listed_event(message_node* node) {
 
 }  // namespace
 
-state_machine_core::state_machine_core() {
+machine_core::machine_core() {
   (void)running_server();
   stepping_ = true;
   put_first(make_node<machine_step>());
 }
 
-state_machine_core::~state_machine_core() = default;
+machine_core::~machine_core() = default;
 
-machine_line& state_machine_core::line() {
+machine_line& machine_core::line() {
   if (line_ == nullptr) line_ = std::make_unique<machine_line>();
   return *line_;
 }
 
 // --- what handlers say --------------------------------------------------------------------------
 
-void state_machine_core::check_in_handler(std::string_view function) const {
+void machine_core::check_in_handler(std::string_view function) const {
   if (event_ && !entering_) return;
   throw std::logic_error(
       fmt::format("troupe: {} in {}: it is for the handler of an event", function,
                   entering_ ? "an enter call, which may only set timeouts" : "what is no handler"));
 }
 
-void state_machine_core::check_may_give_events(std::string_view function) const {
+void machine_core::check_may_give_events(std::string_view function) const {
   if (!starting_) check_in_handler(function);
 }
 
-void state_machine_core::postpone() {
+void machine_core::postpone() {
   check_in_handler("postpone");
   if (given_away_ && !given_back_)
     throw std::logic_error(fmt::format(
@@ -142,7 +140,7 @@ void state_machine_core::postpone() {
   postponed_ = true;
 }
 
-void state_machine_core::keep(message_node* node) {
+void machine_core::give_back(message_node* node) {
   message event(node);
   check_in_handler("postpone");
   if (std::exchange(postponed_, true)) return;
@@ -150,25 +148,25 @@ void state_machine_core::keep(message_node* node) {
   line().postponed.push_back(std::move(event));
 }
 
-void state_machine_core::insert(message_node* node) {
+void machine_core::next_event(message_node* node) {
   message event = listed_event(node);
   check_may_give_events("next_event");
   line().given.push_back(std::move(event));
 }
 
-void state_machine_core::repeat_state() {
+void machine_core::repeat_state() {
   check_in_handler("repeat_state");
   repeats_ = true;
 }
 
-void state_machine_core::set(timeout_kind kind, std::string_view name,
-                             std::chrono::nanoseconds after, message_node* node) {
+void machine_core::set_timeout(timeout_kind kind, std::string_view name,
+                               std::chrono::nanoseconds after, message_node* node) {
   message event = node == nullptr ? message() : listed_event(node);
   if (!entering_) check_may_give_events("setting a timeout");
   line().to_start.push_back({kind, std::string(name), after, std::move(event)});
 }
 
-void state_machine_core::throw_unexpected(std::string_view state) const {
+void machine_core::throw_unexpected(std::string_view state) const {
   throw std::logic_error(fmt::format("state machine {}: {} is not expected in state {}",
                                      running_server().behaviour, event_ ? event_.name() : "nothing",
                                      state));
@@ -176,42 +174,42 @@ void state_machine_core::throw_unexpected(std::string_view state) const {
 
 // --- transitions --------------------------------------------------------------------------------
 
-bool state_machine_core::starts() noexcept {
+bool machine_core::starts() noexcept {
   if (starting_) stepping_ = false;
   return std::exchange(starting_, false);
 }
 
-void state_machine_core::begin(message& event) noexcept {
+void machine_core::begin(message& event) noexcept {
   event_ = std::move(event);
   postponed_ = given_away_ = given_back_ = repeats_ = false;
 }
 
-void state_machine_core::end_event(bool state_changes) {
+void machine_core::end_event(bool state_changes) {
   message ended = std::move(event_);
   if (postponed_ && !given_back_) line().postponed.push_back(std::move(ended));
   if (line_ == nullptr) return;
-  line_->cancel(self, timeout_kind::event, {});
-  if (state_changes) line_->cancel(self, timeout_kind::state, {});
+  line_->cancel(context::current(), timeout_kind::event, {});
+  if (state_changes) line_->cancel(context::current(), timeout_kind::state, {});
 }
 
-void state_machine_core::line_up(bool state_changed) {
+void machine_core::line_up(bool state_changed) {
   if (line_ == nullptr) return;
   if (state_changed) line_->put_first(line_->postponed);
   line_->put_first(line_->given);
-  for (auto& wanted : line_->to_start) line_->start(self, wanted);
+  for (auto& wanted : line_->to_start) line_->start(context::current(), wanted);
   line_->to_start.clear();
   step_if_needed();
 }
 
 // One event a step, each a message to itself in front of the mailbox: so exit signals, and the
 // turns of other processes, come between the events of a machine that never waits.
-void state_machine_core::step_if_needed() {
+void machine_core::step_if_needed() {
   if (stepping_ || line_ == nullptr || !line_->waits()) return;
   stepping_ = true;
   put_first(make_node<machine_step>());
 }
 
-void state_machine_core::take_next(server_body& body) {
+void machine_core::take_next(server_body& body) {
   stepping_ = false;
   if (line_ == nullptr) return;
   if (message next = line_->take()) body.dispatch(*running.slot, std::move(next));
@@ -219,7 +217,7 @@ void state_machine_core::take_next(server_body& body) {
   if (!event_) step_if_needed();
 }
 
-void state_machine_core::take_timeout(std::uint64_t number, server_body& body) {
+void machine_core::take_timeout(std::uint64_t number, server_body& body) {
   if (line_ == nullptr) return;
   auto& timeouts = line_->timeouts;
   const auto at = std::find_if(timeouts.begin(), timeouts.end(),
