@@ -16,11 +16,7 @@ using troupe::task;
 namespace {
 
 // 1,000,000 events need the real scheduler; a simulation shows the same with fewer.
-#ifdef TROUPE_SIMULATED
-constexpr int many = 2'000;
-#else
-constexpr int many = 1'000'000;
-#endif
+const int many = simulated() ? 2'000 : 1'000'000;
 
 class doubling : public troupe::producer_consumer<int, int> {
  public:

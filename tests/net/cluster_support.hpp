@@ -10,11 +10,7 @@
 #include <string>
 
 #include "support/catch.hpp"
-#include "support/surroundings.hpp"
-
-#ifdef TROUPE_SIMULATED
-#include "simulation/network.hpp"
-#endif
+#include "support/node_lodging.hpp"
 
 namespace troupe_test {
 
@@ -43,42 +39,6 @@ class kept_log final : public troupe::log_sink {
   mutable std::mutex mutex_;
   std::string text_;
 };
-
-#ifndef TROUPE_SIMULATED
-
-// Where one node lives: what carries its bytes.
-class node_lodging : public lodging {
- public:
-  explicit node_lodging(const std::shared_ptr<kept_log>&) {}
-  troupe::net::transport* carrier() noexcept { return nullptr; }
-};
-
-#else
-
-class node_lodging : public lodging {
- public:
-  explicit node_lodging(std::shared_ptr<kept_log> log)
-      : network_(current_network()), transport_(*network_, where, next_machine(), std::move(log)) {}
-  troupe::net::transport* carrier() noexcept { return &transport_; }
-
- private:
-  static std::shared_ptr<troupe::sim::internal::network> current_network() {
-    static std::weak_ptr<troupe::sim::internal::network> shared;
-    auto it = shared.lock();
-    if (!it)
-      shared = it = std::make_shared<troupe::sim::internal::network>(
-          *test_simulation::current(), troupe::sim::network_options{});
-    return it;
-  }
-  static std::size_t next_machine() {
-    static std::size_t last = 0;
-    return ++last;
-  }
-  const std::shared_ptr<troupe::sim::internal::network> network_;
-  troupe::sim::internal::host_transport transport_;
-};
-
-#endif
 
 // One node with its system. When the node is gone no link, monitor or timer may be left; processes
 // that the test leaves alive die with the system.

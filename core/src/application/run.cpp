@@ -29,17 +29,24 @@ class boot_watch : public server {
     if (ended.ref == tree_) return wake_();
     const auto top =
         std::ranges::find(tops_, ended.ref, &std::pair<monitor_ref, std::string>::first);
-    if (top == tops_.end() || ended.reason == exit_reason::noproc) return;  // noproc: see below
-    if (ended.reason.expected())
+    if (top == tops_.end()) return;
+    if (ended.reason.expected()) {
       one_is_through_ = true;
-    else if (failure_.empty())
+    } else if (ended.reason == exit_reason::noproc) {
+      // It ended before it could be watched: with what is in the supervisor's report only. That the
+      // others then stop as they should says nothing.
+      if (!one_is_through_ && failure_.empty())
+        failure_ = fmt::format(
+            "the application {} ended as soon as it had started; the log says with what",
+            top->second);
+    } else if (failure_.empty()) {
       failure_ =
           fmt::format("the application {} ended with {}", top->second, to_string(ended.reason));
+    }
   }
-  // One that ended before it could be watched is in the supervisor's report only.
   std::string handle(get_failure) {
     if (!failure_.empty() || one_is_through_) return failure_;
-    return "an application ended as soon as it had started; the log says which and why";
+    return "the applications have ended and none says why; the log may";
   }
 
  private:
