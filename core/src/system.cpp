@@ -36,6 +36,7 @@ namespace {
 task<> end_all(context self, internal::engine& home) {
   // Pairs with newborn::start: it makes its generation odd, then looks whether the system closes.
   home.closing.store(true, std::memory_order_seq_cst);
+  internal::ties_of(*internal::running.slot).next_alarm = ~std::size_t{0};  // all will tell it
   std::atomic_thread_fence(std::memory_order_seq_cst);
   for (;;) {
     std::map<monitor_ref, pid> left;
@@ -125,9 +126,16 @@ pid system::start_tree(const child_spec& top) {
 
 system_counts system::counts() const {
   system_counts sum;
-  engine_->turns->add_up(sum);
+  engine_->turns->each_tally([&](const internal::tally& t) { t.add_to(sum); });
   engine_->outside.add_to(sum);
   sum.names = static_cast<std::int64_t>(engine_->names.size());
+  return sum;
+}
+
+troupe::message_counts system::message_counts() const {
+  troupe::message_counts sum;
+  engine_->turns->each_tally([&](const internal::tally& t) { t.add_to(sum); });
+  engine_->outside.add_to(sum);
   return sum;
 }
 

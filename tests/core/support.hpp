@@ -53,6 +53,9 @@ class checked_system {
     system_.home().table.each(
         [this](troupe::pid p) { system_.exit(p, troupe::exit_reason::kill); });
     await_counts({});
+    // Of each message it is known what became of it.
+    (void)comes_true([&] { return system_.message_counts().queued() == 0; });
+    CHECK(system_.message_counts().queued() == 0);
   }
   checked_system(const checked_system&) = delete;
   checked_system& operator=(const checked_system&) = delete;

@@ -16,7 +16,7 @@ class [[nodiscard]] pending_reply {
   pending_reply(const destination& to, T body, std::chrono::nanoseconds timeout) {
     auto header = internal::call_header(timeout);
     deadline_ = header.deadline;
-    internal::send(to, internal::make_request(slot_, std::move(body), header));
+    internal::send_call(slot_, to, internal::make_request(slot_, std::move(body), header), false);
   }
 
   struct awaiter : internal::reply_wait {
@@ -53,7 +53,7 @@ class [[nodiscard]] call_awaiter {
   [[nodiscard]] bool await_ready() noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> leaf) {
     auto header = call_header(timeout_);
-    send(to_, make_request(slot_, std::move(body_), header));
+    send_call(slot_, to_, make_request(slot_, std::move(body_), header), true);
     if (wait_.ready()) return false;  // refused at once
     wait_.arm_until(header.deadline);
     wait_.suspend(leaf);

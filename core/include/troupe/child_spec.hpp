@@ -40,6 +40,8 @@ struct child_policy {
   std::optional<troupe::backoff> backoff = {};
   bool significant = false;
   bool supervises = false;
+  mailbox_limits mailbox = {};
+  troupe::priority priority = troupe::priority::normal;
 };
 
 struct child_record {
@@ -84,6 +86,16 @@ class child_settings {
   /// strategy restarts with it are stopped at once and start when it does.
   Self backoff(troupe::backoff how) && {
     policy().backoff = how;
+    return self();
+  }
+  /// Its mailbox is bounded: `.mailbox({.messages = 1000})`.
+  Self mailbox(mailbox_limits limits) && {
+    policy().mailbox = limits;
+    return self();
+  }
+  /// It runs before processes of normal priority.
+  Self high_priority() && {
+    policy().priority = troupe::priority::high;
     return self();
   }
   /// Its end may end its supervisor: see `auto_shutdown`. Not for a permanent child, which has no

@@ -56,6 +56,13 @@ class context {
     send(to.id(), std::forward<T>(value));
   }
 
+  /// The same; false if the mailbox there is bounded and full, and the message was refused. True
+  /// says nothing of its arrival.
+  template <class T>
+  [[nodiscard]] bool try_send(const destination& to, T&& value) const {
+    return internal::send(to, internal::to_node(std::forward<T>(value)));
+  }
+
   /// Takes the first message that a handler accepts: `co_await self.receive([](add m) {...}, ...)`.
   /// Others stay in the mailbox, in order. A handler that takes `troupe::message` accepts all. The
   /// last clause may be `after(limit, handler)`. Gives what the handler returned.

@@ -38,6 +38,8 @@ std::shared_ptr<poller> poller_of(engine& home,
 /// Gives a message from another node to a process here, or says to the sender that there is none,
 /// as for a local send.
 void deliver(engine& home, const destination& to, message what) noexcept;
+/// The same for what was sent or called there, which a full mailbox may refuse.
+void send(engine& home, const destination& to, message what) noexcept;
 /// What the senders of an undeliverable message are owed: a failed reply, a `down`, an exit signal.
 /// Nothing for plain messages.
 void bounce(engine& home, const destination& to, message what, const exit_reason& why) noexcept;

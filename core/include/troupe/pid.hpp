@@ -27,6 +27,9 @@ struct pid {
   [[nodiscard]] constexpr std::uint32_t generation() const noexcept {
     return static_cast<std::uint32_t>(id >> 32);
   }
+  /// Of our processes: whether the mailbox is bounded. The highest bit of the generation says so,
+  /// so that senders to all others need not look.
+  [[nodiscard]] constexpr bool bounded() const noexcept { return id >> 63 != 0; }
   friend constexpr auto operator<=>(const pid&, const pid&) noexcept = default;
 };
 static_assert(sizeof(pid) == 16);

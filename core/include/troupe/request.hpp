@@ -21,10 +21,11 @@ namespace internal {
 
 class engine;
 
-// Takes the node over in any case. The first two are for the running process.
-void send(pid to, message_node* node) noexcept;
-void send(const destination& to, message_node* node) noexcept;
-void send_from(engine& home, const destination& to, message_node* node) noexcept;
+// Takes the node over in any case. False if a full mailbox refused it. The first two are for the
+// running process.
+bool send(pid to, message_node* node) noexcept;
+bool send(const destination& to, message_node* node) noexcept;
+bool send_from(engine& home, const destination& to, message_node* node) noexcept;
 
 struct request_header {
   engine* home = nullptr;
@@ -161,6 +162,9 @@ message_node* make_request(reply_slot& slot, T body, const request_header& heade
 // The header of a call that the running process makes now: its address and the deadline, which is
 // never later than that of the request it is serving.
 [[nodiscard]] request_header call_header(std::chrono::nanoseconds timeout);
+// Sends it from the running process. Who waits for the reply at once waits in vain if it asks
+// itself: that fails here.
+void send_call(reply_slot& slot, const destination& to, message_node* request, bool waits_at_once);
 // The reply in the slot; in the place of none, or of one of another type, a failed_reply that says
 // so.
 [[nodiscard]] message_node* take_reply(reply_slot& slot, const message_type& wanted);

@@ -68,7 +68,13 @@ struct demonitor_sent : signal {
   pid from;
   monitor_ref ref;
 };
-struct down_sent : signal {  // becomes a `down` if the receiver's monitor is still there
+struct hold_sent : signal {  // to whose mailbox is full: the sender waits until there is room
+  explicit hold_sent(pid sender) : from(sender) {}
+  pid from;
+};
+struct room_sent : signal {};      // the answer
+struct overflow_sent : signal {};  // to whose mailbox is full and who is to end by that
+struct down_sent : signal {        // becomes a `down` if the receiver's monitor is still there
   down_sent(monitor_ref reference, pid target, exit_reason why)
       : what{reference, target, std::move(why)} {}
   down what;

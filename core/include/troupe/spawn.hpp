@@ -1,5 +1,6 @@
 #pragma once
 
+#include <troupe/mailbox_limits.hpp>
 #include <troupe/process.hpp>
 #include <troupe/reflection.hpp>
 #include <troupe/signals.hpp>
@@ -30,13 +31,26 @@ struct place {
 
 }  // namespace internal
 
+/// Which of the processes that can run goes first.
+enum class priority : std::uint8_t {
+  normal,
+  /// Before all normal ones of its worker: for the few that keep others going, such as supervisors.
+  /// Those that never rest starve the others. (OTP: process_flag(priority, high).)
+  high,
+};
+
 /// How a process starts, beyond what it runs.
 struct spawn_options {
   std::string name = {};  // registered before it runs; spawning fails if it is taken
   bool link = false;      // to the process that spawns
   bool monitor = false;   // by the process that spawns; its `down` carries the reference
-  // A key of a registry, treated as a name is: `.under = players.via("ada")`.
+  /// A key of a registry, treated as a name is: `.under = players.via("ada")`.
   std::shared_ptr<const internal::place> under = {};
+  troupe::priority priority = troupe::priority::normal;
+  mailbox_limits mailbox = {};  // unbounded
+  /// How many processes this one, and all that descend from it, may have alive at once; spawning
+  /// one more throws a std::runtime_error. 0 is no quota but that of who spawns it.
+  std::size_t max_descendants = 0;
 };
 
 /// A process and the monitor that was set on it as it started.

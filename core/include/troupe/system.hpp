@@ -24,6 +24,13 @@ struct system_options {
   /// How long the destructor lets the processes outside supervision trees take to end before it
   /// reports those that hold it up. It then goes on waiting: a C++ thread cannot be stopped.
   std::chrono::nanoseconds stop_report_after = std::chrono::seconds(5);
+  /// A mailbox without a bound that holds so many messages is reported in the log, and again each
+  /// time that it has doubled; 0 is never. (OTP 27: long_message_queue of erlang:system_monitor.)
+  std::size_t mailbox_alarm = 10'000;
+  /// A process that holds its worker for so long without a `co_await` is reported in the log, by
+  /// its pid, its name and the message that it handles, and again each time that it has doubled;
+  /// zero is never. (Erlang: long_schedule of erlang:system_monitor.)
+  std::chrono::nanoseconds long_turn = std::chrono::seconds(1);
   /// The seams; null is the real one.
   std::shared_ptr<clock> time = {};
   std::shared_ptr<entropy> random = {};
@@ -48,8 +55,24 @@ struct system_counts {
   std::int64_t links = 0;     // ends of links: two for each link between processes here
   std::int64_t monitors = 0;  // set by processes here
   std::int64_t names = 0;
-  std::int64_t messages_dropped = 0;  // sent to a process that had ended, or a name without one
+  std::int64_t messages_dropped = 0;  // see message_counts::no_receiver
   friend bool operator==(const system_counts&, const system_counts&) = default;
+};
+
+/// What has become of all messages to processes of a system, summed over its workers; exact when
+/// nothing runs. Messages are what is sent or called, what timers send, and the `down` and
+/// `exit_signal` that monitors and trapped exits yield; replies and signals are none.
+struct message_counts {
+  std::int64_t sent = 0;
+  std::int64_t taken = 0;        // by their receivers, those that had expired among them
+  std::int64_t no_receiver = 0;  // to a process that had ended, or a name without one
+  std::int64_t unread = 0;       // when their receiver ended
+  std::int64_t expired = 0;      // requests whose caller had given up before they were taken
+  std::int64_t refused = 0;      // by a full mailbox
+  /// That wait in mailboxes.
+  [[nodiscard]] std::int64_t queued() const noexcept {
+    return sent - taken - no_receiver - unread - refused;
+  }
 };
 
 /// One runtime: its workers and their processes. Several may live in one program. Its functions may
@@ -88,6 +111,11 @@ class system {
   template <class T>
   void send(const destination& to, T&& value) {
     internal::send_from(home(), to, internal::to_node(std::forward<T>(value)));
+  }
+  /// The same; false if the mailbox there is bounded and full, and the message was refused.
+  template <class T>
+  [[nodiscard]] bool try_send(const destination& to, T&& value) {
+    return internal::send_from(home(), to, internal::to_node(std::forward<T>(value)));
   }
   template <class S, class T>
   void send(ref<S> to, T&& value) {
@@ -168,6 +196,7 @@ class system {
   [[nodiscard]] std::string tree_json(const tree_options& how = {});
 
   [[nodiscard]] system_counts counts() const;
+  [[nodiscard]] troupe::message_counts message_counts() const;
   [[nodiscard]] std::size_t workers() const noexcept;
   void log(log_level level, std::string_view text) const noexcept;
   [[nodiscard]] const std::shared_ptr<clock>& time() const noexcept;

@@ -66,6 +66,7 @@ struct reply_slot {
   ~reply_slot();
 
   std::uint64_t ref = 0;
+  pid callee;                    // who is to reply, if it is known and a process of this system
   message_node* node = nullptr;  // owned; null until the reply is there
   reply_slot* next = nullptr;
   reply_slot** link = nullptr;

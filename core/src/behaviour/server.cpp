@@ -108,6 +108,7 @@ server_body& running_server() {
 
 void put_first(message_node* node) noexcept {
   process_slot& slot = *running.slot;
+  count(&tally::sent, 1);
   message_node** at = &slot.first;
   while (*at != nullptr && (*at)->type == node->type) at = &(*at)->next;
   node->next = *at;

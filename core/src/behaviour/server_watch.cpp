@@ -20,8 +20,10 @@ namespace {
 
 void tell(const server_watch& watch, sys::traced::what event, std::string text) {
   const pid self = id_of(*running.slot);
-  if (watch.traces_to)
-    return send(watch.traces_to, make_node<sys::traced>(sys::traced{self, event, std::move(text)}));
+  if (watch.traces_to) {
+    send(watch.traces_to, make_node<sys::traced>(sys::traced{self, event, std::move(text)}));
+    return;
+  }
   running.home->log(log_level::info, "trace {}: {} {}", to_string(self),
                     event == sys::traced::what::taken ? "takes" : "has handled", text);
 }

@@ -1,7 +1,7 @@
 // The two ends of a call: how a request is sent and how its answer finds the caller.
 #include <troupe/call.hpp>
 
-#include "process/relations.hpp"
+#include "process/call_cycles.hpp"
 
 #include <stdexcept>
 
@@ -21,6 +21,19 @@ request_header call_header(std::chrono::nanoseconds timeout) {
   if (timeout != infinity)
     header.deadline = std::min(header.deadline, later(home.options.time->now(), timeout));
   return header;
+}
+
+void send_call(reply_slot& slot, const destination& to, message_node* request, bool waits_at_once) {
+  engine& home = *running.home;
+  if (to.named() && !to.node().empty()) return home.deliver(to, request);
+  slot.callee = to.named() ? home.names.find(to.name()) : to.id();
+  if (waits_at_once && slot.callee == id_of(*running.slot)) {
+    release(request);
+    slot.node =
+        make_node<failed_reply>(reply_header{slot.ref}, call_cycle({{slot.callee, slot.ref}}));
+    return unlink_reply(*running.slot->ties, slot);
+  }
+  home.send(slot.callee, request);
 }
 
 message_node* take_reply(reply_slot& slot, const message_type& wanted) {
@@ -45,9 +58,11 @@ namespace {
 
 // The answer goes out: what the process does from here on is not for that caller any more.
 pid answer_to(request_header& request) noexcept {
-  if (running.slot != nullptr && running.slot->ties != nullptr &&
-      running.slot->ties->serving == request.deadline)
-    running.slot->ties->serving = steady_time::max();
+  relations* const ties = running.slot == nullptr ? nullptr : running.slot->ties;
+  if (ties != nullptr && ties->asked_by == request.reply_to && ties->asked_ref == request.ref) {
+    ties->serving = steady_time::max();
+    ties->asked_by = {};
+  }
   return std::exchange(request.reply_to, pid{});
 }
 

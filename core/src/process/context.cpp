@@ -27,18 +27,18 @@ void end_for_misuse() noexcept {
   std::abort();
 }
 
-void send(pid to, message_node* node) noexcept {
+bool send(pid to, message_node* node) noexcept {
   if (running.home == nullptr) [[unlikely]]
     end_for_misuse();
-  running.home->deliver(to, node);
+  return running.home->send(to, node);
 }
-void send(const destination& to, message_node* node) noexcept {
+bool send(const destination& to, message_node* node) noexcept {
   if (running.home == nullptr) [[unlikely]]
     end_for_misuse();
-  running.home->deliver(to, node);
+  return running.home->send(to, node);
 }
-void send_from(engine& home, const destination& to, message_node* node) noexcept {
-  home.deliver(to, node);
+bool send_from(engine& home, const destination& to, message_node* node) noexcept {
+  return home.send(to, node);
 }
 
 }  // namespace internal
@@ -127,7 +127,12 @@ void context::exit(pid to, const exit_reason& reason) const {
   home().deliver(to, make_node<internal::exit_sent>(id(), reason, false));
 }
 
-bool context::trap_exits(bool on) const { return std::exchange(own_slot(slot_).traps_exits, on); }
+bool context::trap_exits(bool on) const {
+  process_slot& slot = own_slot(slot_);
+  const bool before = slot.traps_exits;
+  slot.traps_exits = on;
+  return before;
+}
 
 // --- names --------------------------------------------------------------------------------------
 

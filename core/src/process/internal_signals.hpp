@@ -21,6 +21,11 @@ struct kept_sent : signal {
   explicit kept_sent(std::unique_ptr<kept_until_end> given) : what(std::move(given)) {}
   std::unique_ptr<kept_until_end> what;
 };
+// What a timer sends to a bounded mailbox: its limits do not hold for it.
+struct timer_message_sent : signal {
+  explicit timer_message_sent(message_node* node) : what(node) {}
+  message what;
+};
 // To a supervisor from its child: init is through.
 struct init_done {
   pid child;

@@ -20,11 +20,17 @@ void answer_abandoned(process_slot& slot, const exit_reason& reason) noexcept {
   slot.ties->abandoned.clear();
 }
 
-void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason) noexcept {
+void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason,
+                const relations* ties) noexcept {
   while (list != nullptr) {
     message_node* const node = list;
     list = node->next;
     const bool called = node->type->kind == message_kind::request;
+    if (is_mail(*node)) count(home, &tally::unread, 1);
+    if (self.bounded() && (ties == nullptr || !ties->beyond_bound.contains(node))) {
+      mailbox_bound& bound = home.table.bound_of(self);
+      bound.remove(bound.load_of(*node));
+    }
     bounce(home, self, message(node), called ? reason : exit_reason::noproc);
   }
 }

@@ -19,6 +19,13 @@ namespace troupe::internal {
 // only takes messages does not pay for it. Ordered containers: what is told at the end of the
 // process is told in the same order in every run.
 struct relations {
+  // How many processes a process with a quota, and its descendants, have alive.
+  struct descendants {
+    const std::size_t limit;
+    const pid of;
+    const std::shared_ptr<descendants> above;  // the quota of an ancestor
+    std::atomic<std::size_t> alive{0};
+  };
   relations() = default;
   relations(const relations&) = delete;
   relations& operator=(const relations&) = delete;
@@ -42,8 +49,14 @@ struct relations {
   std::uint64_t last_number = 0;                   // of references, tokens and unlink ids
   exit_reason reason;                              // with which it ends
   bool reported = false;                           // its failure is told in a crash report
-  steady_time serving = steady_time::max();        // deadline of the request that it serves
+  steady_time serving = steady_time::max();        // deadline of the request that it serves,
+  pid asked_by;                                    // until it is answered: whose that is,
+  std::uint64_t asked_ref = 0;                     // and its number there
   std::vector<request_header> abandoned;           // died unanswered in this turn
+  std::vector<pid> held_senders;                   // wait for room in this process's mailbox
+  std::set<const message_node*> beyond_bound;      // waits, but counts for no bound
+  std::size_t next_alarm = 0;                      // of a long mailbox: at this length
+  std::shared_ptr<descendants> quota;              // for those it spawns
   std::optional<outside_wait::notice> waited_for;  // tells a thread that the process is gone
 };
 
@@ -67,7 +80,15 @@ void fail_with_exception() noexcept;
 
 // The process's own queue.
 void enqueue(process_slot& slot, message_node* node) noexcept;
+// What the process itself has made of a signal: it counts for no bound.
+void enqueue_own(process_slot& slot, message_node* node);
+// Takes a message out of it; `detach` does not count it as taken.
 message_node* unlink_node(process_slot& slot, message_node** at) noexcept;
+message_node* detach_node(process_slot& slot, message_node** at) noexcept;
+// What is there is about to be unlinked, and the process may wait in a receive that has passed it.
+void leave_position(process_slot& slot, message_node** at) noexcept;
+// More waits than system_options::mailbox_alarm: tells the log, unless it was told lately.
+void raise_mailbox_alarm(process_slot& slot);
 // A place that is no longer looked for: it has its reply, or is given up.
 void unlink_reply(relations& ties, reply_slot& place) noexcept;
 // A request whose caller has given up: it is to be skipped. Marks it so that nobody is answered.
@@ -78,11 +99,14 @@ void unlink_reply(relations& ties, reply_slot& place) noexcept;
 // The process takes this message: what reports and deadlines must know.
 void note_taken(process_slot& slot, const message_node& node);
 
+// The call that the process waits in, if it does.
+[[nodiscard]] reply_slot* awaited_reply(const process_slot& slot) noexcept;
 [[nodiscard]] exit_reason no_reply();
 // Tells the callers of abandoned requests.
 void answer_abandoned(process_slot& slot, const exit_reason& reason) noexcept;
 // What was not taken: callers learn how their callee ended, links and monitors come too late.
-void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason) noexcept;
+void bounce_all(engine& home, pid self, message_node* list, const exit_reason& reason,
+                const relations* ties = nullptr) noexcept;
 void cancel_all_timers(relations& ties) noexcept;
 void drop_names(engine& home, relations& ties, pid self) noexcept;
 // Also what was given to the process and is still in its unread mail.

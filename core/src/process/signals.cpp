@@ -1,9 +1,12 @@
 // How signals take effect on the process that receives them: OTP's tables for links, monitors and
 // exit signals (Erlang Reference Manual, "Processes"; ERTS, "Distribution Protocol": link
 // protocol).
+#include "process/call_cycles.hpp"
 #include "process/inspection.hpp"
 #include "process/internal_signals.hpp"
+#include "process/mailbox_bounds.hpp"
 #include "process/relations.hpp"
+#include "runtime/workplace.hpp"
 
 namespace troupe::internal {
 namespace {
@@ -30,7 +33,8 @@ void take_exit(process_slot& slot, exit_sent& sent) {
     return end_with(slot, exit_reason::killed);
   }
   if (slot.traps_exits)
-    return enqueue(slot, make_node<exit_signal>(exit_signal{sent.from, std::move(sent.reason)}));
+    return enqueue_own(slot,
+                       make_node<exit_signal>(exit_signal{sent.from, std::move(sent.reason)}));
   const bool to_itself = !sent.linked && sent.from == id_of(slot);
   if (sent.reason.what() == exit_reason::kind::normal && !to_itself) return;
   end_with(slot, std::move(sent.reason));
@@ -72,7 +76,7 @@ void take_down(process_slot& slot, down_sent& sent) {
   if (ties_of(slot).monitors.erase(sent.what.ref) == 0)  // demonitored meanwhile
     return reached(*running.home, "a down came for a monitor that was taken back");
   count(&tally::monitors, -1);
-  enqueue(slot, make_node<down>(std::move(sent.what)));
+  enqueue_own(slot, make_node<down>(std::move(sent.what)));
 }
 
 void take_timeout(process_slot& slot, std::uint64_t token) {
@@ -83,6 +87,13 @@ void take_timeout(process_slot& slot, std::uint64_t token) {
 void take_completion(process_slot& slot, std::uint64_t token) {
   wait* const w = slot.what->waiting;
   if (w != nullptr && w->token == token) static_cast<operation_wait*>(w)->done = true;
+}
+
+// It is told in a crash report: a bound that kills is there to be noticed.
+void take_overflow(process_slot& slot) {
+  if (slot.ending) return;
+  end_with(slot, mailbox_full());
+  slot.ties->reported = true;
 }
 
 void take_signal(process_slot& slot, message_node& node) {
@@ -103,6 +114,12 @@ void take_signal(process_slot& slot, message_node& node) {
   if (auto* m = as<unlink_ack_sent>(node)) return take_unlink_ack(slot, *m);
   if (auto* m = as<inspect_sent>(node)) return answer(slot, *m);
   if (auto* m = as<kept_sent>(node)) return ties_of(slot).kept.push_back(std::move(m->what));
+  if (auto* m = as<timer_message_sent>(node)) return enqueue_own(slot, m->what.release());
+  if (auto* m = as<hold_sent>(node)) return take_hold(slot, *m);
+  if (as<room_sent>(node) != nullptr) slot.held = false;
+  if (as<overflow_sent>(node) != nullptr) return take_overflow(slot);
+  if (auto* m = as<cycle_probe_sent>(node)) return take_cycle_probe(slot, *m);
+  if (auto* m = as<cycle_found_sent>(node)) return take_cycle_found(slot, *m);
 }
 
 // To the call that waits for it; a late one ends here.
@@ -123,8 +140,11 @@ void take_in(process_slot& slot, message_node* node) {
   if (observer* const watch = running.home->watch) [[unlikely]]
     watch->received(*node);
   switch (node->type->kind) {
-    case message_kind::value:
-    case message_kind::request: enqueue(slot, node); break;
+    case message_kind::request:
+      if (const reply_slot* const awaited = awaited_reply(slot)) [[unlikely]]
+        probe_for_cycle(slot, *awaited, *static_cast<request_header*>(node->payload()));
+      [[fallthrough]];
+    case message_kind::value: enqueue(slot, node); break;
     case message_kind::reply: take_reply(slot, node); break;
     case message_kind::signal:
       if (comes_too_late(slot, *node)) {
@@ -145,12 +165,40 @@ void enqueue(process_slot& slot, message_node* node) noexcept {
   slot.last = &node->next;
 }
 
+void enqueue_own(process_slot& slot, message_node* node) {
+  count(&tally::sent, 1);
+  if (slot.bounded()) ties_of(slot).beyond_bound.insert(node);
+  enqueue(slot, node);
+}
+
 message_node* unlink_node(process_slot& slot, message_node** at) noexcept {
+  if (is_mail(**at)) count(&tally::taken, 1);
+  return detach_node(slot, at);
+}
+
+message_node* detach_node(process_slot& slot, message_node** at) noexcept {
   message_node* const node = *at;
   *at = node->next;
   if (*at == nullptr) slot.last = at;
   node->next = nullptr;
+  if (slot.bounded()) [[unlikely]]
+    count_out(slot, *node);
   return node;
+}
+
+void raise_mailbox_alarm(process_slot& slot) {
+  engine& home = *running.home;
+  if (home.options.mailbox_alarm == 0 || slot.bounded()) return;
+  std::size_t length = 0;
+  for (const message_node* n = slot.first; n != nullptr; n = n->next) ++length;
+  relations& ties = ties_of(slot);
+  if (length < std::max(ties.next_alarm, home.options.mailbox_alarm)) return;
+  ties.next_alarm = 2 * length;
+  home.log(log_level::warning,
+           "process {} {} ({}) has {} messages in its mailbox, the oldest a {}: it takes them more "
+           "slowly than they come; bound it by spawn_options::mailbox",
+           to_string(id_of(slot)), ties.names.empty() ? "without a name" : ties.names.front(),
+           slot.what->behaviour, length, slot.first->type->value->name);
 }
 
 bool is_stale_request(message_node& node) {
@@ -161,6 +209,7 @@ bool is_stale_request(message_node& node) {
   if (header.deadline - time.coarse() > more_than_coarse_lags || header.deadline > time.now())
     return false;
   reached(*running.home, "a request was skipped because its caller had given up");
+  count(&tally::expired, 1);
   // Nobody here waits any more; a node that asked for one of its processes keeps a note until it
   // has an answer.
   if (!header.reply_to.local())
@@ -171,10 +220,17 @@ bool is_stale_request(message_node& node) {
 
 void note_taken(process_slot& slot, const message_node& node) {
   slot.what->last_message = node.type;
-  if (node.type->kind == message_kind::request)
-    ties_of(slot).serving = static_cast<const request_header*>(node.payload())->deadline;
-  else if (slot.ties != nullptr)
+  running.at->handles.store(node.type, std::memory_order_relaxed);
+  if (node.type->kind == message_kind::request) {
+    const auto& header = *static_cast<const request_header*>(node.payload());
+    relations& ties = ties_of(slot);
+    ties.serving = header.deadline;
+    ties.asked_by = header.reply_to;
+    ties.asked_ref = header.ref;
+  } else if (slot.ties != nullptr) {
     slot.ties->serving = steady_time::max();
+    slot.ties->asked_by = {};
+  }
 }
 
 void end_with(process_slot& slot, exit_reason reason) noexcept {
@@ -192,7 +248,10 @@ void fail_with_exception() noexcept {
 void take_up(process_slot& slot) {
   if (message_node* const first = slot.take_handed_over()) take_in(slot, first);
   message_node* list = slot.mail.take_all();
-  while (list != nullptr) take_in(slot, std::exchange(list, list->next));
+  std::size_t taken = 0;
+  for (; list != nullptr; ++taken) take_in(slot, std::exchange(list, list->next));
+  if (taken >= running.home->options.mailbox_alarm) [[unlikely]]
+    raise_mailbox_alarm(slot);
 }
 
 }  // namespace troupe::internal

@@ -42,12 +42,39 @@ void set_monitor(engine& home, process_slot& slot, pid target) {
   home.deliver(target, make_node<monitor_sent>(home.table.id_of(slot), ref));
 }
 
+using descendants = relations::descendants;
+
+// A process that counts for a quota, and for those of the ancestors above it, while this exists.
+class counted_in final : public kept_until_end {
+ public:
+  // Throws if one of them is spent.
+  explicit counted_in(std::shared_ptr<descendants> quota) : quota_(std::move(quota)) {
+    for (descendants* q = quota_.get(); q != nullptr; q = q->above.get()) {
+      if (q->alive.fetch_add(1, std::memory_order_relaxed) < q->limit) continue;
+      leave(q->above.get());
+      throw std::runtime_error(fmt::format(
+          "troupe: {} and those that descend from it have {} processes, which is all they may "
+          "(spawn_options::max_descendants)",
+          to_string(q->of), q->limit));
+    }
+  }
+  ~counted_in() override { leave(nullptr); }
+
+ private:
+  void leave(const descendants* end) noexcept {
+    for (descendants* q = quota_.get(); q != end; q = q->above.get())
+      q->alive.fetch_sub(1, std::memory_order_relaxed);
+  }
+  std::shared_ptr<descendants> quota_;
+};
+
 }  // namespace
 
 newborn::newborn(engine& home)
     : home_(home),
       slot_(on_worker_of(home) ? &home.table.take(running.at->slots) : &home.table.take_outside()) {
-  slot_->traps_exits = slot_->announces = slot_->ending = slot_->yielded = false;
+  slot_->traps_exits = slot_->announces = slot_->urgent = false;
+  slot_->ending = slot_->yielded = slot_->held = false;
   slot_->what = nullptr;
   slot_->leaf = nullptr;
   slot_->first = nullptr;
@@ -89,10 +116,16 @@ void newborn::take_names(pid self, const launch_options& options) {
 
 monitored newborn::start(body& what, const launch_options& options) {
   process_slot& slot = *slot_;
+  if (options.mailbox.any()) slot.mark_bounded();
   const pid self = home_.table.id_of(slot);
+  if (options.mailbox.any()) home_.table.bound_of(self).open(options.mailbox);
   process_slot* const parent = spawner(home_);
   const bool named = !options.name.empty() || options.under != nullptr;
+  const std::shared_ptr<descendants> quota =
+      parent == nullptr || parent->ties == nullptr ? nullptr : parent->ties->quota;
+  std::unique_ptr<counted_in> counted;
   try {
+    if (quota != nullptr) counted = std::make_unique<counted_in>(quota);
     if (parent == nullptr) std::atomic_thread_fence(std::memory_order_seq_cst);  // see end_all
     if (parent == nullptr && home_.closing.load(std::memory_order_relaxed))
       throw std::runtime_error("troupe: the system is stopping and starts no more processes");
@@ -105,6 +138,12 @@ monitored newborn::start(body& what, const launch_options& options) {
     what.destroy();
     throw;
   }
+  if (quota != nullptr) {
+    ties_of(slot).quota = quota;
+    ties_of(slot).kept.push_back(std::move(counted));
+  }
+  if (options.max_descendants != 0)
+    ties_of(slot).quota.reset(new descendants{options.max_descendants, self, quota});
   monitored made{self, {}};
   if (parent != nullptr) {
     what.parent = id_of(*parent);
@@ -122,6 +161,7 @@ monitored newborn::start(body& what, const launch_options& options) {
                          options.name.empty() ? what.behaviour : std::string_view(options.name));
   slot.announces = options.announce;
   slot.traps_exits = options.traps_exits;
+  slot.urgent = options.priority == priority::high;
   count(home_, &tally::processes, 1);
   if (!named) slot.mail.open(self.generation());
   if (options.monitors) set_monitor(home_, slot, options.monitors);

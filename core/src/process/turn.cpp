@@ -2,7 +2,7 @@
 
 #include "platform/memory.hpp"
 #include "process/internal_signals.hpp"
-#include "process/relations.hpp"
+#include "process/mailbox_bounds.hpp"
 #include "runtime/workplace.hpp"
 
 namespace troupe::internal {
@@ -74,7 +74,8 @@ void finish(process_slot& slot) {
     home.watch->ended(self, reason);
   }
   tell_others(home, self, ties, reason);
-  bounce_all(home, self, std::exchange(slot.first, nullptr), reason);
+  let_held_go(home, ties);
+  bounce_all(home, self, std::exchange(slot.first, nullptr), reason, &ties);
   bounce_all(home, self, unread, reason);
   answer_abandoned(slot, reason);  // requests inside of messages that nobody took
   // Dies last: a thread that waits for this process finds nothing of it.
@@ -90,12 +91,14 @@ void finish(process_slot& slot) {
 
 bool take_turn(process_slot& slot) {
   for (drain(slot);; drain(slot)) {
+    if (slot.bounded()) [[unlikely]]
+      drop_oldest(slot);
     if (slot.ending && !held_by_operation(slot)) {
       finish(slot);
       return false;
     }
     wait* const w = slot.what->waiting;
-    if (!slot.ending && (w == nullptr || w->over(*w, slot))) {
+    if (!slot.ending && !slot.held && (w == nullptr || w->over(*w, slot))) {
       if (running.budget-- <= 0) return true;  // mail comes as fast as it is read
       if (slot.what->run(slot) == outcome::finished) {
         finish(slot);
@@ -114,10 +117,13 @@ bool take_turn(process_slot& slot) {
 void fire(engine& home, timer& due) noexcept {
   if (!due.claim(timer_state::fired)) return;
   count(&tally::timers, -1);
-  if (due.node != nullptr)
-    home.deliver(due.target, std::exchange(due.node, nullptr));
-  else
-    home.deliver(due.waiter, make_node<timeout_sent>(due.token));
+  message_node* const node = std::exchange(due.node, nullptr);
+  if (node == nullptr) return home.deliver(due.waiter, make_node<timeout_sent>(due.token));
+  const destination& to = due.target;
+  const bool here = to.named() ? to.node().empty() : to.id().local();
+  if (!here) return home.deliver(to, node);
+  const pid process = to.named() ? home.names.find(to.name()) : to.id();
+  home.deliver(process, process.bounded() ? make_node<timer_message_sent>(node) : node);
 }
 
 }  // namespace troupe::internal

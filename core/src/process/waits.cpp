@@ -22,6 +22,7 @@ bool receive_over(wait& self, process_slot& slot) {
   auto& w = static_cast<receive_wait&>(self);
   if (w.match != nullptr) return true;
   if (w.position == nullptr) w.position = &slot.first;
+  std::size_t skipped = 0;
   while (message_node* const node = *w.position) {
     if (is_stale(*node)) {
       release(unlink_node(slot, w.position));
@@ -33,12 +34,21 @@ bool receive_over(wait& self, process_slot& slot) {
       return true;
     } else {
       w.position = &node->next;
+      if (++skipped == running.home->options.mailbox_alarm) [[unlikely]]
+        raise_mailbox_alarm(slot);
     }
   }
   return w.expired;
 }
 
 }  // namespace
+
+void leave_position(process_slot& slot, message_node** at) noexcept {
+  wait* const waits = slot.what->waiting;
+  if (waits == nullptr || waits->over != receive_over) return;
+  auto& w = static_cast<receive_wait&>(*waits);
+  if (w.position == &(*at)->next) w.position = at;
+}
 
 // --- all waits ----------------------------------------------------------------------------------
 
@@ -117,6 +127,7 @@ reply_slot::reply_slot() {
 
 reply_slot::reply_slot(reply_slot&& other) noexcept
     : ref(other.ref),
+      callee(other.callee),
       node(std::exchange(other.node, nullptr)),
       next(std::exchange(other.next, nullptr)),
       link(std::exchange(other.link, nullptr)) {
@@ -130,10 +141,17 @@ reply_slot::~reply_slot() {
   if (link != nullptr) unlink_reply(*running.slot->ties, *this);
 }
 
-reply_wait::reply_wait(reply_slot& slot) : awaited(slot) {
-  over = [](wait& self, process_slot&) {
-    return static_cast<reply_wait&>(self).awaited.node != nullptr || self.expired;
-  };
+static bool reply_over(wait& self, process_slot&) {
+  return static_cast<reply_wait&>(self).awaited.node != nullptr || self.expired;
+}
+
+reply_wait::reply_wait(reply_slot& slot) : awaited(slot) { over = reply_over; }
+
+reply_slot* awaited_reply(const process_slot& slot) noexcept {
+  wait* const w = slot.what->waiting;
+  if (w == nullptr || w->over != reply_over || w->expired) return nullptr;
+  reply_slot& awaited = static_cast<reply_wait&>(*w).awaited;
+  return awaited.node == nullptr ? &awaited : nullptr;
 }
 
 sleep_wait::sleep_wait() {

@@ -4,6 +4,7 @@
 
 #include <troupe/sim/simulation.hpp>
 
+#include <bit>
 #include <stdexcept>
 
 namespace troupe::internal {
@@ -49,14 +50,81 @@ void engine::schedule(process_slot& slot) noexcept {
 void engine::deliver(pid to, message_node* node) noexcept {
   if (!to.local()) return deliver(destination(to), node);
   process_slot* const slot = table.find(to);
+  mailbox_bound::load counted;
+  if (to.bounded() && slot != nullptr) [[unlikely]] {
+    mailbox_bound& bound = table.bound_of(to);
+    counted = bound.load_of(*node);
+    bound.add(counted);
+  }
+  push(to, slot, node, counted);
+}
+
+// Takes the message back out of the count of a bounded mailbox if the process has ended.
+void engine::push(pid to, process_slot* slot, message_node* node,
+                  mailbox_bound::load counted) noexcept {
+  if (is_mail(*node)) count(*this, &tally::sent, 1);
   if (watch != nullptr) [[unlikely]]
     watch->sent(to, *node);
   if (slot == nullptr) return undelivered(to, node);
   switch (slot->mail.push(node, to.generation())) {
     case push_result::pushed: return;
     case push_result::woken: slot->hand_over(node); return schedule(*slot);
-    case push_result::refused: return undelivered(to, node);
+    case push_result::refused:
+      if (to.bounded()) table.bound_of(to).remove(counted);
+      return undelivered(to, node);
   }
+}
+
+// Counts itself in first, so that many senders together do not pass the bound.
+bool engine::send_bounded(pid to, message_node* node) noexcept {
+  process_slot* const slot = table.find(to);
+  if (slot == nullptr) return deliver(to, node), true;
+  mailbox_bound& bound = table.bound_of(to);
+  const mailbox_bound::load load = bound.load_of(*node);
+  const std::int64_t over = bound.add(load);
+  if (over == 0) return push(to, slot, node, load), true;
+
+  process_slot* const sender = running.home == this ? running.slot : nullptr;
+  const bool itself = sender == slot;
+  switch (bound.when_full()) {
+    case overflow::hold_sender:
+      if (sender == nullptr) break;
+      push(to, slot, node, load);
+      if (!itself && !sender->held) {
+        sender->held = sender->yielded = true;  // the turn ends at the next co_await
+        running.budget = 0;
+        deliver(to, make_node<hold_sent>(table.id_of(*sender)));
+      }
+      return true;
+    case overflow::drop_oldest:
+      if (over > 1) break;
+      return push(to, slot, node, load), true;
+    case overflow::kill: deliver(to, make_node<overflow_sent>()); break;
+    case overflow::refuse: break;
+  }
+  bound.remove(load);
+  refuse(to, bound, node);
+  return false;
+}
+
+void engine::refuse(pid to, mailbox_bound& full, message_node* node) noexcept {
+  count(*this, &tally::sent, 1);
+  count(*this, &tally::refused, 1);
+  const std::uint64_t so_far = full.count_refused();
+  if (std::has_single_bit(so_far))
+    log(log_level::warning,
+        "the mailbox of {}{} is full with {} messages: a {} is refused, the {}. so far",
+        to_string(to), names.text_of(to), full.messages(), node->type->value->name, so_far);
+  if (node->type->kind == message_kind::request)
+    send_failure(*static_cast<request_header*>(node->payload()), mailbox_full());
+  release(node);
+}
+
+bool engine::send(const destination& to, message_node* node) noexcept {
+  if (to.named() && to.node().empty()) return send(names.find(to.name()), node);
+  if (!to.named()) return send(to.id(), node);
+  deliver(to, node);
+  return true;
 }
 
 void engine::deliver(const destination& to, message_node* node) noexcept {
@@ -71,7 +139,7 @@ void engine::deliver(const destination& to, message_node* node) noexcept {
 
 void engine::undelivered(pid to, message_node* node) noexcept {
   if (watch != nullptr) watch->dropped(*node);
-  if (node->type->kind != message_kind::signal) count(*this, &tally::dropped, 1);
+  if (is_mail(*node)) count(*this, &tally::dropped, 1);
   bounce(*this, to, message(node), exit_reason::noproc);
 }
 
@@ -81,6 +149,15 @@ void tally::add_to(system_counts& sum) const noexcept {
   sum.links += links.load(std::memory_order_relaxed);
   sum.monitors += monitors.load(std::memory_order_relaxed);
   sum.messages_dropped += dropped.load(std::memory_order_relaxed);
+}
+
+void tally::add_to(message_counts& sum) const noexcept {
+  sum.sent += sent.load(std::memory_order_relaxed);
+  sum.taken += taken.load(std::memory_order_relaxed);
+  sum.no_receiver += dropped.load(std::memory_order_relaxed);
+  sum.unread += unread.load(std::memory_order_relaxed);
+  sum.expired += expired.load(std::memory_order_relaxed);
+  sum.refused += refused.load(std::memory_order_relaxed);
 }
 
 void count(engine& home, std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept {
@@ -119,6 +196,10 @@ void deliver(engine& home, const destination& to, message what) noexcept {
     home.deliver(to.id(), what.release());
 }
 
+void send(engine& home, const destination& to, message what) noexcept {
+  home.send(to, what.release());
+}
+
 void bounce(engine& home, const destination& to, message what, const exit_reason& why) noexcept {
   const pid target = to.id();
   if (what.type().kind == message_kind::request) {
@@ -131,7 +212,14 @@ void bounce(engine& home, const destination& to, message what, const exit_reason
     home.deliver(monitor->from, make_node<down_sent>(monitor->ref, target, why));
   } else if (auto* unlink = what.get_if<unlink_sent>()) {
     home.deliver(unlink->from, make_node<unlink_ack_sent>(target, unlink->id));
+  } else if (auto* hold = what.get_if<hold_sent>()) {
+    home.deliver(hold->from, make_node<room_sent>());
   }
+}
+
+exit_reason mailbox_full() {
+  return exit_reason::error("troupe::mailbox_full",
+                            "more was sent than may wait in the mailbox (mailbox_limits)");
 }
 
 void reached(engine& home, std::string_view what) {

@@ -38,8 +38,13 @@ class scheduler {
   // Stops running processes. All of them have ended.
   virtual void stop() = 0;
   [[nodiscard]] virtual std::size_t workers() const noexcept = 0;
-  virtual void add_up(system_counts& into) const = 0;
+  virtual void each_tally(const std::function<void(const tally&)>& visit) const = 0;
 };
+
+// What is no signal and no reply.
+[[nodiscard]] inline bool is_mail(const message_node& node) noexcept {
+  return node.type->kind <= message_kind::request;
+}
 
 class blocking_job;
 class group_scope;
@@ -56,6 +61,14 @@ class engine {
   // to a run queue. Takes the node over in any case.
   void deliver(pid to, message_node* node) noexcept;
   void deliver(const destination& to, message_node* node) noexcept;
+  // The same for what a program sends, which a full mailbox may refuse: false then.
+  bool send(pid to, message_node* node) noexcept {
+    if (to.bounded() && to.local() && is_mail(*node)) [[unlikely]]
+      return send_bounded(to, node);
+    deliver(to, node);
+    return true;
+  }
+  bool send(const destination& to, message_node* node) noexcept;
   // The process can run: on this worker next, or wherever there is one.
   void schedule(process_slot& slot) noexcept;
 
@@ -84,8 +97,13 @@ class engine {
   std::map<std::string, std::shared_ptr<group_scope>, std::less<>> scopes;  // of process groups
 
  private:
+  bool send_bounded(pid to, message_node* node) noexcept;
+  void push(pid to, process_slot* slot, message_node* node, mailbox_bound::load counted) noexcept;
+  void refuse(pid to, mailbox_bound& full, message_node* node) noexcept;
   void undelivered(pid to, message_node* node) noexcept;
 };
+
+[[nodiscard]] exit_reason mailbox_full();
 
 // The counters of this thread and how to add to them.
 void count(std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept;

@@ -32,6 +32,13 @@ class name_table {
     const auto at = names_.find(name);
     return at == names_.end() ? pid{} : at->second;
   }
+  // For reports: the first of its names with a space before it; looks through all. Empty if none.
+  [[nodiscard]] std::string text_of(pid p) const {
+    const std::shared_lock lock(mutex_);
+    for (const auto& [name, holder] : names_)
+      if (holder == p) return " " + name;
+    return {};
+  }
   [[nodiscard]] std::size_t size() const {
     const std::shared_lock lock(mutex_);
     return names_.size();

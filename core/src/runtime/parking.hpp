@@ -145,6 +145,11 @@ class parking {
   }
   void wake_up(std::size_t worker) noexcept { wake_up(*places_[worker]); }
 
+  // Whether no worker does anything. A guess, but for who pairs with rest().
+  [[nodiscard]] bool all_rest() const noexcept {
+    return idle_.load(std::memory_order_seq_cst) == ~std::uint64_t{0} >> (64 - places_.size());
+  }
+
   // True for the first who stops it. All workers wake up and see it: the token carries it.
   bool stop() noexcept {
     if (stopping_.exchange(true, std::memory_order_relaxed)) return false;

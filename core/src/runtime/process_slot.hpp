@@ -21,10 +21,12 @@ struct alignas(64) process_slot : tenancy<std_sync, message_node> {
   // Owner: whether there is something to take up.
   [[nodiscard]] bool has_new_mail() const noexcept { return *last != nullptr || mail.any(); }
 
-  bool traps_exits = false;
-  bool announces = false;  // tells its parent when its init is through
-  bool ending = false;     // an exit signal took effect: it stops at the next chance
-  bool yielded = false;    // it gave its turn away and wants another
+  bool traps_exits : 1 = false;
+  bool announces : 1 = false;  // tells its parent when its init is through
+  bool urgent : 1 = false;     // of high priority; set before it first runs
+  bool ending = false;         // an exit signal took effect: it stops at the next chance
+  bool yielded = false;        // it gave its turn away and wants another
+  bool held = false;           // it has filled a mailbox: it runs again when there is room
   body* what = nullptr;
   std::coroutine_handle<> leaf;      // innermost coroutine: where to go on
   message_node* first = nullptr;     // mail taken out of the mailbox, not handled yet

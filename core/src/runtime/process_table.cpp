@@ -11,7 +11,9 @@ process_table::process_table(std::size_t capacity)
     : capacity_(capacity),
       cached_(capacity < least_to_cache ? 0 : resting_slots + 4 * batch),
       memory_((capacity + 1) * sizeof(process_slot)),
-      slots_(static_cast<process_slot*>(memory_.data())) {}
+      slots_(static_cast<process_slot*>(memory_.data())),
+      bounds_memory_((capacity + 1) * sizeof(mailbox_bound)),
+      bounds_(static_cast<mailbox_bound*>(bounds_memory_.data())) {}
 
 void process_table::add_spare() {
   const std::lock_guard lock(mutex_);

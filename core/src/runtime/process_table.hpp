@@ -2,6 +2,7 @@
 
 #include "platform/memory.hpp"
 #include "platform/threads.hpp"
+#include "runtime/mailbox_bound.hpp"
 #include "runtime/process_slot.hpp"
 
 namespace troupe::internal {
@@ -58,6 +59,9 @@ class process_table {
     return {0, std::uint64_t{slot.generation.load(std::memory_order_relaxed)} << 32 | index};
   }
 
+  // Of a process whose pid is bounded, now or before.
+  [[nodiscard]] mailbox_bound& bound_of(pid p) const noexcept { return bounds_[p.slot()]; }
+
   // A free slot, from the cache if it has enough. Throws std::runtime_error if all are taken.
   process_slot& take(slot_cache& cache);
   // For threads without a cache.
@@ -85,6 +89,8 @@ class process_table {
   std::size_t cached_;  // slots that a worker may keep
   platform::lazy_range memory_;
   process_slot* slots_;
+  platform::lazy_range bounds_memory_;
+  mailbox_bound* bounds_;             // zeros, which is what a new one is
   platform::mutex fresh_;             // of those who raise `used_`; taken within `mutex_` or alone
   std::atomic<std::size_t> used_{0};  // slots that were ever taken
   platform::mutex mutex_;

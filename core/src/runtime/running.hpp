@@ -7,7 +7,8 @@
 
 namespace troupe {
 struct system_counts;
-}
+struct message_counts;
+}  // namespace troupe
 
 namespace troupe::internal {
 
@@ -24,9 +25,15 @@ struct tally {
   counter timers{0};
   counter links{0};
   counter monitors{0};
-  counter dropped{0};
+  counter sent{0};
+  counter taken{0};
+  counter dropped{0};  // there was no receiver
+  counter unread{0};
+  counter expired{0};
+  counter refused{0};
 
   void add_to(system_counts& sum) const noexcept;
+  void add_to(message_counts& sum) const noexcept;
 
   // Owner: no read-modify-write, so that counting costs what adding does.
   static void add(counter& c, std::int64_t n) noexcept {

@@ -8,6 +8,8 @@ namespace troupe::internal {
 // process. Generations are odd while a process lives there and even between two.
 template <class Sync, class Node>
 struct tenancy {
+  static constexpr std::uint32_t bounded_mark = std::uint32_t{1} << 31;  // pid::bounded
+
   mailbox<Sync, Node> mail;
   typename Sync::template atomic<std::uint32_t> generation{0};
 
@@ -19,9 +21,18 @@ struct tenancy {
   }
   // Owner: the next one begins or ends. It has a pid before its mailbox opens.
   std::uint32_t next() noexcept {
-    const std::uint32_t following = generation.load(std::memory_order_relaxed) + 1;
-    generation.store(following, std::memory_order_release);
-    return following;
+    std::uint32_t now = generation.load(std::memory_order_relaxed);
+    if ((now & 1) == 0) now &= ~bounded_mark;  // of the one before
+    generation.store(now + 1, std::memory_order_release);
+    return now + 1;
+  }
+  // Owner, before anybody can know its pid: its mailbox is bounded, and its pid says so.
+  void mark_bounded() noexcept {
+    generation.store(generation.load(std::memory_order_relaxed) | bounded_mark,
+                     std::memory_order_release);
+  }
+  [[nodiscard]] bool bounded() const noexcept {
+    return (generation.load(std::memory_order_relaxed) & bounded_mark) != 0;
   }
   // Owner, at the end of a process: the mail that nobody took.
   Node* end() noexcept { return mail.close(next()); }

@@ -18,6 +18,7 @@ worker_pool::worker_pool(engine& home, std::size_t workers)
   for (auto& w : workers_) parking_.add(w->place_);
   try {
     for (auto& w : workers_) w->thread_ = platform::thread([&w = *w] { w.run(); });
+    watchdog_.start();
   } catch (...) {  // no more threads for this program
     stop();
     throw;
@@ -28,6 +29,7 @@ worker_pool::~worker_pool() { stop(); }
 
 void worker_pool::stop() {
   if (!parking_.stop()) return;
+  watchdog_.stop();
   for (auto& w : workers_)
     if (w->thread_.joinable()) w->thread_.join();
 }
@@ -47,8 +49,7 @@ void worker_pool::arm(timer& t) {
 
 bool worker_pool::has_work() const noexcept {
   if (!submitted_.empty()) return true;
-  return std::any_of(workers_.begin(), workers_.end(),
-                     [](const auto& w) { return w->queue_.size() > 0; });
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->has_work(); });
 }
 
 bool worker_pool::next_waits(std::size_t beside) const noexcept {
@@ -65,6 +66,14 @@ std::chrono::nanoseconds worker_pool::rest_limit(std::size_t which) const {
   return w.place_.watching ? std::min<std::chrono::nanoseconds>(limit, watch_interval) : limit;
 }
 
+worker_pool::glimpse worker_pool::glance(std::size_t which) const noexcept {
+  const worker& w = *workers_[which];
+  const process_slot* const slot = w.in_turn_.load(std::memory_order_relaxed);
+  return {w.turns_.load(std::memory_order_relaxed),
+          slot == nullptr ? pid{} : home_.table.id_of(*slot),
+          w.handles.load(std::memory_order_relaxed)};
+}
+
 void worker_pool::attach(poller& what) { parking_.attach(what); }
 
 void worker_pool::wait(std::uint32_t& word, pid) {
@@ -75,8 +84,8 @@ void worker_pool::wait(std::uint32_t& word, pid) {
 
 void worker_pool::call(blocking_job& job) { blocking_.submit(job); }
 
-void worker_pool::add_up(system_counts& into) const {
-  for (const auto& w : workers_) w->counts.add_to(into);
+void worker_pool::each_tally(const std::function<void(const tally&)>& visit) const {
+  for (const auto& w : workers_) visit(w->counts);
 }
 
 // --- one worker -------------------------------------------------------------------------------
@@ -85,6 +94,10 @@ worker::worker(worker_pool& pool, std::size_t index, steady_time now)
     : workplace(now), pool_(pool), index_(index), seen_turns_(worker_pool::max_workers) {}
 
 void worker::wake(process_slot& slot) {
+  if (slot.urgent) [[unlikely]] {
+    urgent_.push(&slot);
+    return pool_.parking_.notify();
+  }
   if (process_slot* const displaced = next_.put(&slot)) {
     queue_.push(displaced);
     pool_.parking_.notify();
@@ -94,7 +107,7 @@ void worker::wake(process_slot& slot) {
 }
 
 void worker::put_back(process_slot& slot) {
-  queue_.push(&slot);
+  queue(slot);
   pool_.parking_.notify();
 }
 
@@ -107,6 +120,7 @@ void worker::run() {
       turn(*slot);
     } else {
       pool_.parking_.rest(index_);
+      pool_.watchdog_.wake();
       watch();
     }
   }
@@ -117,10 +131,13 @@ void worker::run() {
 void worker::turn(process_slot& slot) {
   pool_.parking_.begin_turn(index_);
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  in_turn_.store(&slot, std::memory_order_relaxed);
+  handles.store(nullptr, std::memory_order_relaxed);
   running.slot = &slot;
   running.budget = turn_budget;
   const bool again = take_turn(slot);
   running.slot = nullptr;
+  in_turn_.store(nullptr, std::memory_order_relaxed);
   if (again) put_back(slot);
 }
 
@@ -128,6 +145,7 @@ process_slot* worker::pick() {
   if (turns_.load(std::memory_order_relaxed) % worker_pool::turns_between_looks == 0) {
     look_around();
   }
+  if (process_slot* slot = take_urgent()) return slot;
   if (++in_a_row_ < worker_pool::max_in_a_row)
     if (process_slot* slot = next_.take()) return slot;
   in_a_row_ = 0;
@@ -136,6 +154,7 @@ process_slot* worker::pick() {
   if (process_slot* slot = next_.take()) return slot;
   look_outside();
   fire_timers();
+  if (process_slot* slot = take_urgent()) return slot;
   if (process_slot* slot = queue_.take()) return slot;
   if (process_slot* slot = next_.take()) return slot;
   return steal();
@@ -155,7 +174,7 @@ void worker::look_outside() {
   bool several = false;
   while (slot != nullptr) {
     process_slot* const following = slot->run_link;
-    queue_.push(slot);
+    queue(*slot);
     slot = following;
     several = several || slot != nullptr;
   }
@@ -168,6 +187,7 @@ process_slot* worker::steal() noexcept {
   for (std::size_t i = 0; i < count; ++i) {
     worker& victim = *pool_.workers_[(first + i) % count];
     if (&victim == this) continue;
+    if (process_slot* const urgent = victim.take_urgent()) return urgent;
     std::size_t share = (victim.queue_.size() + 1) / 2;
     process_slot* const mine = victim.queue_.take();
     if (mine == nullptr) continue;

@@ -6,6 +6,7 @@
 #include "runtime/next_slot.hpp"
 #include "runtime/parking.hpp"
 #include "runtime/run_queue.hpp"
+#include "runtime/watchdog.hpp"
 #include "runtime/workplace.hpp"
 
 #include <bit>
@@ -31,6 +32,9 @@ class worker : public workplace {
 
  private:
   friend class worker_pool;
+  void queue(process_slot& slot) { (slot.urgent ? urgent_ : queue_).push(&slot); }
+  [[nodiscard]] bool has_work() const noexcept { return urgent_.size() > 0 || queue_.size() > 0; }
+  process_slot* take_urgent() noexcept { return urgent_.size() > 0 ? urgent_.take() : nullptr; }
   process_slot* pick();
   process_slot* steal() noexcept;
   void turn(process_slot& slot);
@@ -42,9 +46,11 @@ class worker : public workplace {
   worker_pool& pool_;
   const std::size_t index_;
   run_queue<std_sync, process_slot> queue_;
+  run_queue<std_sync, process_slot> urgent_;  // of high priority: before all others
   next_slot<std_sync, process_slot> next_;
   std::atomic<std::uint64_t> turns_{0};  // so that others see whether this one gets on
-  unsigned in_a_row_ = 0;                // turns that went to `next_` since the queue had one
+  std::atomic<process_slot*> in_turn_{nullptr};
+  unsigned in_a_row_ = 0;  // turns that went to `next_` since the queue had one
   steady_time next_look_{};
   steady_time next_watch_{};
   alignas(64) resting_place<std_sync> place_;  // others write to it
@@ -78,12 +84,21 @@ class worker_pool final : public scheduler {
   void call(blocking_job& job) override;
   void stop() override;
   [[nodiscard]] std::size_t workers() const noexcept override { return workers_.size(); }
-  void add_up(system_counts& into) const override;
+  void each_tally(const std::function<void(const tally&)>& visit) const override;
 
   // What `parking` asks.
   [[nodiscard]] bool has_work() const noexcept;
   [[nodiscard]] bool next_waits(std::size_t beside) const noexcept;
   [[nodiscard]] std::chrono::nanoseconds rest_limit(std::size_t which) const;
+
+  // What the watchdog asks.
+  struct glimpse {
+    std::uint64_t turn;           // its number
+    pid process;                  // that has it now, or none
+    const message_type* handles;  // what that took last in it, or null
+  };
+  [[nodiscard]] glimpse glance(std::size_t worker) const noexcept;
+  [[nodiscard]] bool all_rest() const noexcept { return parking_.all_rest(); }
 
  private:
   friend class worker;
@@ -92,6 +107,7 @@ class worker_pool final : public scheduler {
   // What threads that are not workers have made ready.
   alignas(64) push_list<std_sync, process_slot, &process_slot::run_link> submitted_;
   parking<std_sync, worker_pool> parking_{*this};
+  watchdog watchdog_{home_, *this};
   blocking_pool blocking_;  // last: its threads have ended before what they wake goes
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <troupe/message.hpp>
+
 #include "runtime/process_table.hpp"
 #include "runtime/running.hpp"
 #include "runtime/timer_wheel.hpp"
@@ -13,6 +15,7 @@ struct workplace {
   timer_wheel wheel;
   slot_cache slots;
   tally counts;
+  std::atomic<const message_type*> handles{nullptr};  // taken last in this turn, for the watchdog
 };
 
 }  // namespace troupe::internal

@@ -58,9 +58,10 @@ std::string check_monitors(const engine& home, pid self, const relations& ties) 
 // No pid is given twice.
 std::string checks::spawned(pid process) {
   std::uint32_t& last = generations_[process.slot()];
-  if (process.generation() <= last)
+  const std::uint32_t number = process.generation() & ~process_slot::bounded_mark;
+  if (number <= last)
     return fmt::format("a pid means two processes: {} is given again", to_string(process));
-  last = process.generation();
+  last = number;
   return {};
 }
 

@@ -294,6 +294,8 @@ void timeline::end_all(host& where) {
             fmt::format("after the end of all processes there are {} links, {} monitors, {} "
                         "timers and {} names",
                         left.links, left.monitors, left.timers, left.names));
+  if (const auto waiting = home.outer.message_counts().queued(); waiting != 0)
+    violate(&where, fmt::format("after the end of all processes {} messages still wait", waiting));
 }
 
 void timeline::violate(const host* where, std::string text) {

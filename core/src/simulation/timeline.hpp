@@ -43,7 +43,9 @@ class lodging final : public scheduler, public observer {
   void call(blocking_job& job) override;
   void stop() override {}
   [[nodiscard]] std::size_t workers() const noexcept override { return 1; }
-  void add_up(system_counts& into) const override { local.counts.add_to(into); }
+  void each_tally(const std::function<void(const troupe::internal::tally&)>& visit) const override {
+    visit(local.counts);
+  }
 
   void spawned(pid process, pid parent, std::string_view behaviour) override;
   void sent(pid to, const message_node& node) override;

@@ -183,6 +183,8 @@ void dynamic_supervisor_process::handle(request<count_children> asked) const {
 task<start_outcome> dynamic_supervisor_process::start(message& request) {
   launch_options options;
   options.link = true;
+  options.mailbox = spec_->policy.mailbox;
+  options.priority = spec_->policy.priority;
   options.announce = spec_->announces;
   pid launched;
   try {
@@ -293,7 +295,9 @@ process supervise_dynamic(context self, dynamic how, std::shared_ptr<const templ
 
 pid launch_dynamic(engine& home, const launch_options& options, const dynamic& how,
                    std::shared_ptr<const template_record> child) {
-  return launch(home, options, "troupe::dynamic_supervisor", supervise_dynamic, how,
+  launch_options urgent = options;
+  urgent.priority = priority::high;
+  return launch(home, urgent, "troupe::dynamic_supervisor", supervise_dynamic, how,
                 std::move(child), options.announce)
       .id;
 }

@@ -105,6 +105,8 @@ task<exit_reason> supervisor_process::start(known_child& c) {
   launch_options options;
   options.name = c.spec.name;
   options.link = true;
+  options.mailbox = c.spec.policy.mailbox;
+  options.priority = c.spec.policy.priority;
   options.announce = c.spec.announces;
   pid launched;
   try {
@@ -210,7 +212,9 @@ void announce_started(context self) {
 
 pid launch_supervisor(engine& home, const launch_options& options, strategy how,
                       std::vector<child_spec> children) {
-  return launch(home, options, "troupe::supervisor", supervise, how, std::move(children),
+  launch_options urgent = options;  // what keeps others going is not to wait behind them
+  urgent.priority = priority::high;
+  return launch(home, urgent, "troupe::supervisor", supervise, how, std::move(children),
                 options.announce)
       .id;
 }

@@ -238,7 +238,7 @@ void session::end(const std::string& why) {
 // --- what the connection asks for ---------------------------------------------------------------
 
 void session::deliver(const destination& to, message what) {
-  core::deliver(cluster_.home(), to, std::move(what));
+  core::send(cluster_.home(), to, std::move(what));
 }
 void session::bounce(const destination& to, message what, const exit_reason& why) {
   core::bounce(cluster_.home(), to, std::move(what), why);

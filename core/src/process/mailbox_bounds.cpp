@@ -1,0 +1,54 @@
+#include "process/mailbox_bounds.hpp"
+
+namespace troupe::internal {
+namespace {
+
+mailbox_bound& bound_of(const process_slot& slot) {
+  return running.home->table.bound_of(id_of(slot));
+}
+
+bool may_be_dropped(const relations* ties, const message_node& node) {
+  return ties == nullptr || !ties->beyond_bound.contains(&node);
+}
+
+// The oldest that may be dropped, or null.
+message_node** oldest(process_slot& slot) {
+  for (message_node** at = &slot.first; *at != nullptr; at = &(*at)->next)
+    if (may_be_dropped(slot.ties, **at)) return at;
+  return nullptr;
+}
+
+}  // namespace
+
+void count_out(process_slot& slot, const message_node& node) {
+  if (slot.ties != nullptr && slot.ties->beyond_bound.erase(&node) != 0) return;
+  mailbox_bound& bound = bound_of(slot);
+  bound.remove(bound.load_of(node));
+  if (slot.ties != nullptr && !slot.ties->held_senders.empty() && bound.half_empty())
+    let_held_go(*running.home, *slot.ties);
+}
+
+void take_hold(process_slot& slot, const hold_sent& sent) {
+  ties_of(slot).held_senders.push_back(sent.from);
+  if (bound_of(slot).half_empty()) let_held_go(*running.home, *slot.ties);
+}
+
+void let_held_go(engine& home, relations& ties) noexcept {
+  for (const pid sender : ties.held_senders) home.deliver(sender, make_node<room_sent>());
+  ties.held_senders.clear();
+}
+
+void drop_oldest(process_slot& slot) {
+  mailbox_bound& bound = bound_of(slot);
+  while (bound.when_full() == overflow::drop_oldest && bound.full()) {
+    message_node** const at = oldest(slot);
+    if (at == nullptr) return;
+    leave_position(slot, at);
+    message_node* const node = detach_node(slot, at);
+    count(&tally::refused, 1);
+    bound.count_refused();
+    bounce(*running.home, id_of(slot), message(node), mailbox_full());
+  }
+}
+
+}  // namespace troupe::internal
