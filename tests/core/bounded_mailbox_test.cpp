@@ -58,14 +58,6 @@ task<std::vector<int>> seen_by(context self, pid p) {
   }
 }
 
-task<exit_reason> killed(context self, pid p) {
-  const auto ref = self.monitor(p);
-  self.exit(p, exit_reason::kill);
-  auto ended =
-      co_await self.receive<troupe::down>([&](const troupe::down& d) { return d.ref == ref; });
-  co_return std::move(ended.reason);
-}
-
 // Opens it by a timer, whose messages no bound refuses.
 void open(context self, pid p) { self.send_after(0ns, p, open_up{}); }
 

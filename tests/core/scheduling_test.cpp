@@ -22,14 +22,6 @@ struct question {
   using reply = int;
 };
 
-task<exit_reason> killed(context self, pid p) {
-  const auto ref = self.monitor(p);
-  self.exit(p, exit_reason::kill);
-  auto ended =
-      co_await self.receive<troupe::down>([&](const troupe::down& d) { return d.ref == ref; });
-  co_return std::move(ended.reason);
-}
-
 }  // namespace
 
 TEST_CASE("a process of high priority runs before those of normal priority that were ready first",

@@ -98,6 +98,15 @@ inline troupe::task<troupe::exit_reason> end_of(troupe::context self, troupe::pi
   co_return std::move(ended.reason);
 }
 
+// The same, having killed it.
+inline troupe::task<troupe::exit_reason> killed(troupe::context self, troupe::pid process) {
+  const troupe::monitor_ref ref = self.monitor(process);
+  self.exit(process, troupe::exit_reason::kill);
+  troupe::down ended =
+      co_await self.receive<troupe::down>([&](const troupe::down& d) { return d.ref == ref; });
+  co_return std::move(ended.reason);
+}
+
 // Has the process answered, so that all that was sent to it before has taken effect?
 struct are_you_there {
   using reply = void;

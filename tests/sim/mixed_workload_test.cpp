@@ -10,5 +10,6 @@ TEST_CASE("a cluster that does a bit of everything keeps its promises under all 
   print(done);
   expect_reached(done, {"a node went down", "a call met noconnection", "a call failed otherwise",
                         "a down by noconnection", "a link broke by noconnection",
-                        "a remote spawn failed", "a process was spawned on another node"});
+                        "a remote spawn failed", "a process was spawned on another node",
+                        "a sender was held by a full mailbox", "a ring of calls was closed"});
 }

@@ -14,7 +14,7 @@ constexpr auto call_limit = 2s;
 
 task<> driver_state::act() {
   if (to_visit_) co_await visit();
-  switch (self_.random() % 21) {
+  switch (self_.random() % 22) {
     case 0:
     case 1: spawn_here(); break;
     case 2: co_await spawn_elsewhere(); break;
@@ -45,6 +45,12 @@ task<> driver_state::act() {
     case 17:
       if (self_.random() % 8 == 0) co_await ask_for_more_than_is_offered();
       if (!run_->quiet && self_.random() % 16 == 0) here_->net().disconnect(some_node());
+      break;
+    case 18:
+      if (self_.random() % 4 == 0)
+        co_await close_ring();
+      else
+        co_await fill_mailbox();
       break;
     default: co_await self_.sleep(std::chrono::milliseconds(self_.random() % 500));
   }

@@ -80,6 +80,8 @@ class driver_state {
   void timers();
   task<> pick_cards();
   task<> flap();
+  task<> fill_mailbox();
+  task<> close_ring();
   task<> take_mail();
   void take(const down& d);
   void take(const exit_signal& e);
