@@ -25,36 +25,38 @@ class boot_watch : public server {
       if (std::ranges::find(matter, a.name) != matter.end())
         tops_.emplace_back(self.monitor(a.top), a.name);
   }
+  // In no order: the others stop because of one that has ended, and may be heard of before it.
   void handle(const down& ended) {
-    if (ended.ref == tree_) return wake_();
+    if (ended.ref == tree_) {
+      tree_has_ended_ = true;
+      if (!ended.reason.expected() && unseen_.empty())
+        unseen_ = fmt::format("the tree of applications ended with {}", to_string(ended.reason));
+    }
     const auto top =
         std::ranges::find(tops_, ended.ref, &std::pair<monitor_ref, std::string>::first);
-    if (top == tops_.end()) return;
-    if (ended.reason.expected()) {
-      one_is_through_ = true;
-    } else if (ended.reason == exit_reason::noproc) {
-      // It ended before it could be watched: with what is in the supervisor's report only. That the
-      // others then stop as they should says nothing.
-      if (!one_is_through_ && failure_.empty())
-        failure_ = fmt::format(
-            "the application {} ended as soon as it had started; the log says with what",
-            top->second);
-    } else if (failure_.empty()) {
-      failure_ =
-          fmt::format("the application {} ended with {}", top->second, to_string(ended.reason));
+    if (top != tops_.end()) {
+      note_end(top->second, ended.reason);
+      tops_.erase(top);
     }
+    if (tree_has_ended_ && tops_.empty()) wake_();
   }
-  std::string handle(get_failure) {
-    if (!failure_.empty() || one_is_through_) return failure_;
-    return "the applications have ended and none says why; the log may";
-  }
+  std::string handle(get_failure) { return failure_.empty() ? unseen_ : failure_; }
 
  private:
+  void note_end(const std::string& name, const exit_reason& why) {
+    if (why == exit_reason::noproc)  // with what it ended is in the supervisor's report only
+      unseen_ = fmt::format(
+          "the application {} ended as soon as it had started; the log says with what", name);
+    else if (!why.expected() && failure_.empty())
+      failure_ = fmt::format("the application {} ended with {}", name, to_string(why));
+  }
+
   monitor_ref tree_;
   std::function<void()> wake_;
   std::vector<std::pair<monitor_ref, std::string>> tops_;
+  bool tree_has_ended_ = false;
   std::string failure_;
-  bool one_is_through_ = false;
+  std::string unseen_;  // if that tells nothing
 };
 
 // Those whose failure is the program's.
