@@ -68,7 +68,7 @@ std::chrono::nanoseconds worker_pool::rest_limit(std::size_t which) const {
 
 worker_pool::glimpse worker_pool::glance(std::size_t which) const noexcept {
   const worker& w = *workers_[which];
-  const process_slot* const slot = w.in_turn_.load(std::memory_order_relaxed);
+  const process_slot* const slot = w.in_turn_.load(std::memory_order_acquire);
   return {w.turns_.load(std::memory_order_relaxed),
           slot == nullptr ? pid{} : home_.table.id_of(*slot),
           w.handles.load(std::memory_order_relaxed)};
@@ -131,7 +131,7 @@ void worker::run() {
 void worker::turn(process_slot& slot) {
   pool_.parking_.begin_turn(index_);
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  in_turn_.store(&slot, std::memory_order_relaxed);
+  in_turn_.store(&slot, std::memory_order_release);  // with glance: the slot has been made
   handles.store(nullptr, std::memory_order_relaxed);
   running.slot = &slot;
   running.budget = turn_budget;
