@@ -172,7 +172,7 @@ void enqueue_own(process_slot& slot, message_node* node) {
 }
 
 message_node* unlink_node(process_slot& slot, message_node** at) noexcept {
-  if (is_mail(**at)) count(&tally::taken, 1);
+  if (is_mail(**at)) tally::add(running.at->counts.taken, 1);
   return detach_node(slot, at);
 }
 

@@ -62,7 +62,12 @@ void engine::deliver(pid to, message_node* node) noexcept {
 // Takes the message back out of the count of a bounded mailbox if the process has ended.
 void engine::push(pid to, process_slot* slot, message_node* node,
                   mailbox_bound::load counted) noexcept {
-  if (is_mail(*node)) count(*this, &tally::sent, 1);
+  if (is_mail(*node)) {
+    if (running.at != nullptr && running.home == this) [[likely]]
+      tally::add(running.at->counts.sent, 1);
+    else
+      outside.sent.fetch_add(1, std::memory_order_relaxed);
+  }
   if (watch != nullptr) [[unlikely]]
     watch->sent(to, *node);
   if (slot == nullptr) return undelivered(to, node);
