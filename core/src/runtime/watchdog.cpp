@@ -12,13 +12,16 @@ void watchdog::start() {
 
 void watchdog::stop() noexcept {
   if (!thread_.joinable()) return;
-  rouse(stopping);
+  state_.store(stopping, std::memory_order_seq_cst);
+  platform::futex_wake_one(&state_);
   thread_.join();
 }
 
-void watchdog::rouse(std::uint32_t to) noexcept {
-  state_.store(to, std::memory_order_seq_cst);
-  platform::futex_wake_one(&state_);
+// Only who sleeps is to be awake: an order to stop may come in between, and stays.
+void watchdog::rouse() noexcept {
+  std::uint32_t expected = asleep;
+  if (state_.compare_exchange_strong(expected, awake, std::memory_order_seq_cst))
+    platform::futex_wake_one(&state_);
 }
 
 void watchdog::run() {

@@ -23,7 +23,7 @@ class watchdog {
   // By a worker that has rested: it may be held from now on. Pairs with sleep(): the worker is out
   // of the idle set, then reads the word; the watchdog sets it, then looks at the idle set.
   void wake() noexcept {
-    if (state_.load(std::memory_order_seq_cst) == asleep) rouse(awake);
+    if (state_.load(std::memory_order_seq_cst) == asleep) rouse();
   }
 
  private:
@@ -38,7 +38,7 @@ class watchdog {
   void run();
   void sleep();
   void look();
-  void rouse(std::uint32_t to) noexcept;
+  void rouse() noexcept;
 
   engine& home_;
   const worker_pool& pool_;
