@@ -69,6 +69,14 @@ task<> end_all(context self, internal::engine& home) {
   }
 }
 
+template <class Counts>
+Counts sum_of(const internal::engine& home) {
+  Counts sum;
+  home.turns->each_tally([&](const internal::tally& t) { t.add_to(sum); });
+  home.outside.add_to(sum);
+  return sum;
+}
+
 }  // namespace
 
 system::system(system_options options)
@@ -125,18 +133,13 @@ pid system::start_tree(const child_spec& top) {
 }
 
 system_counts system::counts() const {
-  system_counts sum;
-  engine_->turns->each_tally([&](const internal::tally& t) { t.add_to(sum); });
-  engine_->outside.add_to(sum);
+  auto sum = sum_of<system_counts>(*engine_);
   sum.names = static_cast<std::int64_t>(engine_->names.size());
   return sum;
 }
 
 troupe::message_counts system::message_counts() const {
-  troupe::message_counts sum;
-  engine_->turns->each_tally([&](const internal::tally& t) { t.add_to(sum); });
-  engine_->outside.add_to(sum);
-  return sum;
+  return sum_of<troupe::message_counts>(*engine_);
 }
 
 std::size_t system::workers() const noexcept { return engine_->turns->workers(); }

@@ -143,7 +143,6 @@ TEST_CASE("a request that waits for a busy process which calls elsewhere is answ
     });
     const pid a = self.spawn(party);
     self.send(a, go{{slow}});
-    co_await self.sleep(1ms);
     CHECK(co_await self.call(a, ask{1}) == 2);  // it came while a waited
     CHECK(co_await next_outcome(self) == exit_reason::normal);
     self.send(slow, go{});

@@ -27,17 +27,6 @@ void follow(const reply_slot& awaited, std::vector<waiting_call> chain) {
   running.home->deliver(awaited.callee, make_node<cycle_probe_sent>(std::move(chain)));
 }
 
-}  // namespace
-
-exit_reason call_cycle(const std::vector<waiting_call>& chain) {
-  std::string text;
-  for (const waiting_call& call : chain)
-    text += to_string(call.process) + running.home->names.text_of(call.process) + " waits for ";
-  return exit_reason::error("troupe::call_cycle", text + to_string(chain.front().process));
-}
-
-namespace {
-
 void report(const std::vector<waiting_call>& chain) {
   reached(*running.home, "processes waited for each other in calls");
   const exit_reason why = call_cycle(chain);
@@ -46,6 +35,13 @@ void report(const std::vector<waiting_call>& chain) {
 }
 
 }  // namespace
+
+exit_reason call_cycle(const std::vector<waiting_call>& chain) {
+  std::string text;
+  for (const waiting_call& call : chain)
+    text += to_string(call.process) + running.home->names.text_of(call.process) + " waits for ";
+  return exit_reason::error("troupe::call_cycle", text + to_string(chain.front().process));
+}
 
 void probe_for_cycle(process_slot& slot, const reply_slot& awaited, const request_header& asked) {
   const waiting_call mine{id_of(slot), awaited.ref};

@@ -7,14 +7,10 @@ mailbox_bound& bound_of(const process_slot& slot) {
   return running.home->table.bound_of(id_of(slot));
 }
 
-bool may_be_dropped(const relations* ties, const message_node& node) {
-  return ties == nullptr || !ties->beyond_bound.contains(&node);
-}
-
 // The oldest that may be dropped, or null.
 message_node** oldest(process_slot& slot) {
   for (message_node** at = &slot.first; *at != nullptr; at = &(*at)->next)
-    if (may_be_dropped(slot.ties, **at)) return at;
+    if (slot.ties == nullptr || !slot.ties->beyond_bound.contains(*at)) return at;
   return nullptr;
 }
 
