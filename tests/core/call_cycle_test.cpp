@@ -70,6 +70,24 @@ TEST_CASE("a process that calls itself is told so at once") {
   });
 }
 
+TEST_CASE("of processes that call each other at the same moment none waits") {
+  checked_system sys;
+  sys->run([](context self) -> task<> {
+    for (int i = 0; i < 1000; ++i) {
+      const pid a = self.spawn(party);
+      const pid b = self.spawn(party);
+      self.send(a, go{{b}});
+      self.send(b, go{{a}});
+      const exit_reason first = co_await next_outcome(self);
+      const exit_reason second = co_await next_outcome(self);
+      INFO(to_string(first) << "; " << to_string(second));
+      CHECK(first == second);
+      self.exit(a, exit_reason::shutdown);
+      self.exit(b, exit_reason::shutdown);
+    }
+  });
+}
+
 TEST_CASE("two processes that call each other are both told with the chain") {
   checked_system sys;
   sys->run([](context self) -> task<> {

@@ -36,7 +36,9 @@ void report(const std::vector<waiting_call>& chain) {
 
 }  // namespace
 
-exit_reason call_cycle(const std::vector<waiting_call>& chain) {
+exit_reason call_cycle(std::vector<waiting_call> chain) {
+  // Two probes may find one ring from two of its processes: what they tell is the same.
+  std::ranges::rotate(chain, std::ranges::min_element(chain, {}, &waiting_call::process));
   std::string text;
   for (const waiting_call& call : chain)
     text += to_string(call.process) + running.home->names.text_of(call.process) + " waits for ";

@@ -28,7 +28,7 @@ struct cycle_found_sent : signal {
 inline constexpr std::size_t max_call_cycle = 64;
 
 // Why the calls of those fail.
-[[nodiscard]] exit_reason call_cycle(const std::vector<waiting_call>& chain);
+[[nodiscard]] exit_reason call_cycle(std::vector<waiting_call> chain);
 // A request has come to a process that waits in a call.
 void probe_for_cycle(process_slot& slot, const reply_slot& awaited, const request_header& asked);
 void take_cycle_probe(process_slot& slot, cycle_probe_sent& probe);

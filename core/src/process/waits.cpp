@@ -56,10 +56,20 @@ wait::~wait() {
   if (timeout != nullptr) disarm(timeout);
 }
 
+// What comes in finds the process waiting: a request that closes a ring of calls is told by that.
+static bool drain_for(process_slot& slot, wait& waits) {
+  if (!slot.has_new_mail()) return false;
+  slot.what->waiting = &waits;
+  take_up(slot);
+  slot.what->waiting = nullptr;
+  return true;
+}
+
 bool wait::ready() {
   process_slot& slot = *running.slot;
   if (slot.ending) return false;
-  if (!over(*this, slot) && (!drain(slot) || slot.ending || !over(*this, slot))) return false;
+  if (!over(*this, slot) && (!drain_for(slot, *this) || slot.ending || !over(*this, slot)))
+    return false;
   if (running.budget-- > 0) return true;
   slot.yielded = true;  // it has what it waited for, but others are to have their turn first
   return false;
