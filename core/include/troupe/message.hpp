@@ -24,6 +24,7 @@ enum class message_kind : std::uint8_t {
 struct message_type {
   const type_info* value = nullptr;  // of a request its body, of a reply its result
   message_kind kind = message_kind::value;
+  bool for_every_process = false;              // a request of sys.hpp
   std::uint32_t size = 0;                      // of the payload in bytes
   std::uint32_t value_offset = 0;              // of the value within the payload
   void (*construct)(void* payload) = nullptr;  // null if the value cannot be made from nothing
@@ -64,9 +65,10 @@ inline constexpr bool points_to_mutable = false;
 template <class T>
 inline constexpr bool points_to_mutable<std::shared_ptr<T>> = !std::is_const_v<T>;
 
-// `Above` are the types that T is part of, so that the check of a type that holds itself ends.
+// `Above` are the types that T is part of, so that the check of a type that holds itself ends. Not
+// consteval: a call that is no constant expression would be a second error for the same mistake.
 template <class T, class... Above>
-consteval void check_sendable() {
+constexpr void check_sendable() noexcept {
   static_assert(!std::is_reference_v<T>,
                 "a reference cannot be sent: processes share nothing; send the value");
   static_assert(!std::is_pointer_v<T>,
@@ -77,24 +79,25 @@ consteval void check_sendable() {
   static_assert(!points_to_mutable<T>,
                 "a std::shared_ptr to something mutable cannot be sent: processes share nothing; "
                 "send the value, or a std::shared_ptr<const T>");
-  static_assert(std::is_object_v<T> && std::is_move_constructible_v<T>,
+  static_assert(std::is_reference_v<T> || (std::is_object_v<T> && std::is_move_constructible_v<T>),
                 "a message must be a value type that can be moved");
   static_assert(alignof(T) <= max_payload_alignment,
                 "a message may be aligned to 16 bytes at most");
-  constexpr shape form = type_of<T>.form;
-  if constexpr ((std::same_as<T, Above> || ...)) {
-  } else if constexpr (form == shape::record) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (check_sendable<typename fields_of<T>::template type<I>, T, Above...>(), ...);
-    }(std::make_index_sequence<fields_of<T>::count>{});
-  } else if constexpr (form == shape::sequence) {
-    check_sendable<typename element_of<T>::type, T, Above...>();
-  } else if constexpr (form == shape::optional) {
-    check_sendable<std::remove_cvref_t<decltype(*std::declval<T&>())>, T, Above...>();
-  } else if constexpr (form == shape::choice) {
-    [&]<class... Ts>(std::type_identity<std::variant<Ts...>>) {
-      (check_sendable<Ts, T, Above...>(), ...);
-    }(std::type_identity<T>{});
+  if constexpr (std::is_object_v<T> && !(std::same_as<T, Above> || ...)) {
+    constexpr shape form = type_of<T>.form;
+    if constexpr (form == shape::record) {
+      [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (check_sendable<typename fields_of<T>::template type<I>, T, Above...>(), ...);
+      }(std::make_index_sequence<fields_of<T>::count>{});
+    } else if constexpr (form == shape::sequence) {
+      check_sendable<typename element_of<T>::type, T, Above...>();
+    } else if constexpr (form == shape::optional) {
+      check_sendable<std::remove_cvref_t<decltype(*std::declval<T&>())>, T, Above...>();
+    } else if constexpr (form == shape::choice) {
+      [&]<class... Ts>(std::type_identity<std::variant<Ts...>>) {
+        (check_sendable<Ts, T, Above...>(), ...);
+      }(std::type_identity<T>{});
+    }
   }
 }
 
@@ -203,6 +206,7 @@ class message {
   }
   /// The whole payload: of a request, its header and then its value.
   [[nodiscard]] void* payload() noexcept { return node_->payload(); }
+  [[nodiscard]] const internal::message_node& node() const noexcept { return *node_; }
   /// Gives up the node.
   [[nodiscard]] internal::message_node* release() noexcept { return std::exchange(node_, nullptr); }
 

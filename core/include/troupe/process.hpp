@@ -29,6 +29,9 @@ class body {
   virtual void destroy() noexcept = 0;
   // Lets a behaviour say goodbye (server::terminate). May throw.
   virtual void terminate(const exit_reason&) {}
+  // Whether requests of sys are taken where it receives. (A server takes them between its
+  // messages.)
+  [[nodiscard]] virtual bool answers_in_receive() const noexcept { return false; }
   // Bytes of the frame or of the server object, for reports.
   [[nodiscard]] virtual std::size_t memory() const noexcept = 0;
 
@@ -75,6 +78,7 @@ struct process::promise_type final : internal::allocated_frame, internal::body {
 
   internal::outcome run(internal::process_slot& slot) override;
   void destroy() noexcept override;
+  [[nodiscard]] bool answers_in_receive() const noexcept override { return true; }
   [[nodiscard]] std::size_t memory() const noexcept override;
   [[nodiscard]] auto handle() noexcept {
     return std::coroutine_handle<promise_type>::from_promise(*this);

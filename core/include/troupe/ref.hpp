@@ -1,5 +1,6 @@
 #pragma once
 
+#include <troupe/request.hpp>
 #include <troupe/spawn.hpp>
 
 #include <concepts>
@@ -38,13 +39,9 @@ inline constexpr bool listed = false;
 template <class T, class... Ts>
 inline constexpr bool listed<T, messages<Ts...>> = (std::same_as<T, Ts> || ...);
 
-// What every server understands besides what it lists: see sys.hpp.
-template <class T>
-concept system_request = requires { typename T::for_every_server; };
-
 template <class S, class T>
 consteval void check_handled() {
-  static_assert(listed<T, typename S::handles> || (server_type<S> && system_request<T>),
+  static_assert(listed<T, typename S::handles> || system_request<T>,
                 "this server does not handle this message: add the type to its `handles` and write "
                 "a `handle` for it, or send it to another process");
 }

@@ -21,6 +21,10 @@ namespace internal {
 
 class engine;
 
+// What every process understands, whatever it lists or receives: see sys.hpp.
+template <class T>
+concept system_request = requires { typename T::for_every_process; };
+
 // Takes the node over in any case. False if a full mailbox refused it. The first two are for the
 // running process.
 bool send(pid to, message_node* node) noexcept;
@@ -119,6 +123,7 @@ class [[nodiscard]] request {
     type.kind = message_kind::request;
     type.value = &type_of<T>;
     type.value_offset = static_cast<std::uint32_t>(offsetof(request, body_));
+    type.for_every_process = internal::system_request<T>;
   }
 
  private:

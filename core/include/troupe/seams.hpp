@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <variant>
 
 namespace troupe {
 
@@ -35,11 +37,29 @@ class entropy {
 
 enum class log_level : std::uint8_t { debug, info, warning, error };
 
-/// Where reports go. Any thread; must not call back into the system.
+/// What happened, in words and as data. (OTP: log events that carry a report.)
+struct report {
+  struct field {
+    std::string_view name;
+    std::variant<std::string, std::uint64_t> value;
+  };
+  log_level level = log_level::info;
+  /// "crash_report": process, name, behaviour, reason, reason_type, parent, last_message, mailbox,
+  /// links. "supervisor_report": supervisor, name, context (start_error, child_terminated,
+  /// shutdown_error or reached_max_restart_intensity, as in OTP), child, process, reason,
+  /// reason_type, restart. A reason_type is what was thrown, or the word for what was not.
+  std::string_view kind;
+  std::string_view text;  // the same in words
+  std::span<const field> fields;
+};
+
+/// Where the log goes. Any thread; must not call back into the system.
 class log_sink {
  public:
   virtual ~log_sink() = default;
   virtual void write(log_level level, std::string_view text) noexcept = 0;
+  /// Unless a sink keeps the data, a report is its text.
+  virtual void write_report(const report& what) noexcept { write(what.level, what.text); }
 };
 
 /// Something to wait for besides the run queues: the sockets, when a node is attached. At most one
@@ -57,5 +77,10 @@ class poller {
 [[nodiscard]] std::shared_ptr<clock> make_real_clock();
 [[nodiscard]] std::shared_ptr<entropy> make_real_entropy();
 [[nodiscard]] std::shared_ptr<log_sink> make_stderr_log(log_level lowest);
+/// The log for machines: a JSON object on each line, with `time` (UTC), `level`, `text`, and of a
+/// report its `report` (the kind) and fields. Appended to the file, or on standard error if none is
+/// named. Throws std::runtime_error if the file cannot be opened.
+[[nodiscard]] std::shared_ptr<log_sink> make_json_log(log_level lowest,
+                                                      const std::string& file = {});
 
 }  // namespace troupe

@@ -1,6 +1,6 @@
 #pragma once
-// What every server and state machine can be asked while it runs, whatever its class lists: to look
-// into it, to hold it, to follow its messages. (OTP: module sys.)
+// What every process can be asked while it runs, whatever it lists or receives: to look into it, to
+// hold it, to follow its messages. (OTP: module sys, for every process, not only for behaviours.)
 //
 //     int n = co_await troupe::sys::get_state(self, counter, [](const auto& c) { return c.value;
 //     }); co_await self.call(counter, troupe::sys::suspend{}); std::size_t waiting =
@@ -8,8 +8,9 @@
 //
 // The requests below go by `call` like all others: from a process or from outside, to a ref, pid or
 // name, also of another node, with 5 s of time unless said otherwise. They are taken in turn with
-// the server's messages, so a busy server answers when its handler has ended. A process that is no
-// server takes them for messages of its own; a call to it fails with timeout or no_reply.
+// the process's messages: a busy server answers when its handler has ended, a function, a
+// supervisor or an event manager where it receives, whatever it receives there. A function that
+// names one of these requests in its receive gets it itself.
 
 #include <troupe/visit.hpp>
 
@@ -18,7 +19,8 @@
 
 namespace troupe::sys {
 
-/// The server was of another class than the reference to it says: the text names both.
+/// What was to be looked into is of another class than the reference to it says, or is no server:
+/// the text names both.
 class wrong_class : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -47,18 +49,18 @@ template <class S, class Function>
       self, of, internal::visit(internal::make_visitor<S>(of, std::move(f))), timeout);
 }
 
-/// Holds the server: its messages and timeouts wait, in order, until `resume`. It obeys exit
+/// Holds the process: its messages and timeouts wait, in order, until `resume`. It obeys exit
 /// signals and its supervisor, and takes the requests of this file. A second one changes nothing.
 struct suspend {
   using reply = void;
-  using for_every_server = void;
+  using for_every_process = void;
 };
 struct resume {
   using reply = void;
-  using for_every_server = void;
+  using for_every_process = void;
 };
 
-/// Messages that a server has handled since counting was switched on; not those of this file.
+/// Messages that a process has handled since counting was switched on; not those of this file.
 struct message_counts {
   std::chrono::nanoseconds counted_for = {};
   std::uint64_t messages = 0;  // requests included
@@ -77,35 +79,36 @@ struct status {
 };
 struct get_status {
   using reply = status;
-  using for_every_server = void;
+  using for_every_process = void;
 };
 /// Begins to count messages, from zero, or ends it; `get_status` tells them.
 struct statistics {
   using reply = void;
-  using for_every_server = void;
+  using for_every_process = void;
   bool on = true;
 };
 
-/// What is told of a traced server: each of its own messages, and that it is done with it.
+/// What is told of a traced process: each of its own messages, and that it is done with it.
 struct traced {
   enum class what : std::uint8_t { taken, handled };
   pid process = {};
   what event = what::taken;
   std::string message = {};  // of `taken` with its fields, of `handled` its type
 };
-/// Has each message of the server told to a process, as `traced`, or to the log (level info).
-/// Refused for the server itself, which would trace its traces.
+/// Has each message of the process told to a process, as `traced`, or to the log (level info).
+/// Refused for the process itself, which would trace its traces.
 struct trace {
   using reply = void;
-  using for_every_server = void;
+  using for_every_process = void;
   bool on = true;
   pid to = {};  // none: the log
 };
 
-/// The server ends with that reason, as if it had called `self.exit`. The reply comes first.
+/// The process ends with that reason: a server as if it had called `self.exit`, another as if its
+/// parent had told it to, so that a supervisor stops its children first. The reply comes first.
 struct terminate {
   using reply = void;
-  using for_every_server = void;
+  using for_every_process = void;
   exit_reason reason;
 };
 

@@ -18,7 +18,7 @@ struct visitor {
 // Asks a server to run a function. Not an aggregate, so that it stays on this node.
 struct visit {
   using reply = message;
-  using for_every_server = void;
+  using for_every_process = void;
   explicit visit(std::unique_ptr<visitor> what) : function(std::move(what)) {}
   std::unique_ptr<visitor> function;
 };

@@ -16,12 +16,20 @@ namespace internal {
 
 struct process_slot;
 struct timer;
+struct wait;
+
+// Stops it, and gives up the caller's hold; true if it had not fired.
+bool disarm(timer* t) noexcept;
+// What `receive_wait` waits for.
+bool receive_over(wait& self, process_slot& slot);
 
 struct wait {
   wait() = default;
   wait(const wait&) = delete;
   wait& operator=(const wait&) = delete;
-  ~wait();  // disarms the timeout
+  ~wait() {
+    if (timeout != nullptr) disarm(timeout);
+  }
 
   // Whether the process can go on; looks at what arrived since the last look.
   bool (*over)(wait& self, process_slot& slot) = nullptr;
@@ -41,8 +49,10 @@ struct wait {
 // Waits for the first message in the mailbox that one of the clauses accepts; what no clause
 // accepts stays there, in order, and is not looked at again by the same receive.
 struct receive_wait : wait {
-  receive_wait();
-  ~receive_wait();
+  receive_wait() { over = receive_over; }
+  ~receive_wait() {
+    if (match != nullptr) release(match);
+  }
   // A clause that is null takes a message of any type.
   std::span<const message_type* const> clauses;
   // A further condition on the payload, or null.

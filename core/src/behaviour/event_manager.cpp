@@ -1,5 +1,6 @@
 #include <troupe/event_manager.hpp>
 
+#include "process/inspection.hpp"
 #include "process/relations.hpp"
 
 #include <algorithm>
@@ -160,10 +161,10 @@ std::vector<event_manager_process::installed>::iterator event_manager_process::f
 
 void event_manager_process::report(const installed& failed, std::string_view what,
                                    const exit_reason& why) const {
-  const auto& names = ties_of(*running.slot).names;
+  const std::string_view name = first_name(*running.slot);
   running.home->log(log_level::error, "event manager {} {}: handler {} ({}) {} ended with {}",
-                    to_string(self_.id()), names.empty() ? "without a name" : names.front(),
-                    failed.id, failed.what->name, what, to_string(why));
+                    to_string(self_.id()), name.empty() ? "without a name" : name, failed.id,
+                    failed.what->name, what, to_string(why));
 }
 
 event_manager_process::failure event_manager_process::terminate(installed& gone,

@@ -1,6 +1,7 @@
 #include "behaviour/server_body.hpp"
 
 #include "process/internal_signals.hpp"
+#include "process/own_queue.hpp"
 
 #include <stdexcept>
 

@@ -3,19 +3,19 @@
 #include <troupe/server.hpp>
 #include <troupe/sys.hpp>
 
-#include "process/relations.hpp"
+#include "process/process_watch.hpp"
 
 namespace troupe::internal {
 
 // What is known of a server that somebody looks into, or that wants to hear that it is idle. Most
 // servers never have one.
-struct server_watch {
+struct server_watch : process_watch {
   explicit server_watch(const server_class& real)
       : what(real), bare{.name = real.name, .entries = {}, .size = real.size, .listed = 0} {}
 
   // Whether each message is to be seen.
   [[nodiscard]] bool sees_messages() const noexcept {
-    return counts || traced || idle_limit != infinity;
+    return process_watch::sees_messages() || idle_limit != infinity;
   }
 
   const server_class& what;
@@ -23,12 +23,6 @@ struct server_watch {
   // to `server_body::take_uncommon`, and a server that is not watched pays nothing.
   const server_class bare;
   bool suspended = false;
-  bool in_handler = false;             // of a listed message
-  const type_info* handled = nullptr;  // what that message holds
-  std::optional<sys::message_counts> counts;
-  steady_time counted_since;
-  bool traced = false;
-  pid traces_to;  // none: the log
   std::chrono::nanoseconds idle_limit = infinity;
   std::uint64_t idle_number = 0;  // tells the check that is due from those of former limits
   timer_ref idle_timer;

@@ -16,40 +16,19 @@ void server_body::watch_changed() noexcept {
   what = watch->sees_messages() ? &watch->bare : &watch->what;
 }
 
-namespace {
-
-void tell(const server_watch& watch, sys::traced::what event, std::string text) {
-  const pid self = id_of(*running.slot);
-  if (watch.traces_to) {
-    send(watch.traces_to, make_node<sys::traced>(sys::traced{self, event, std::move(text)}));
-    return;
-  }
-  running.home->log(log_level::info, "trace {}: {} {}", to_string(self),
-                    event == sys::traced::what::taken ? "takes" : "has handled", text);
-}
-
-}  // namespace
-
 void server_body::take_watched(const server_entry& entry, message& taken) {
   if (&entry >=
       watch->what.entries.data() + watch->what.listed)  // what a behaviour sends to itself
     return entry.handle(*self, taken, *this);
-  watch->in_handler = true;
-  watch->handled = taken.type().value;
-  if (watch->counts) {
-    ++watch->counts->messages;
-    if (taken.type().kind == message_kind::request) ++watch->counts->requests;
-  }
-  if (watch->traced)
-    tell(*watch, sys::traced::what::taken, to_text(*taken.type().value, taken.value()));
+  watch->takes(taken.node());
   entry.handle(*self, taken, *this);
   if (!active.handle()) handler_ended();
 }
 
 void server_body::handler_ended() {
-  if (!std::exchange(watch->in_handler, false)) return;
-  if (watch->idle_limit != infinity) watch->last_handled = running.home->options.time->now();
-  if (watch->traced) tell(*watch, sys::traced::what::handled, std::string(watch->handled->name));
+  if (watch->handled != nullptr && watch->idle_limit != infinity)
+    watch->last_handled = running.home->options.time->now();
+  watch->is_done();
 }
 
 // --- idle ---------------------------------------------------------------------------------------

@@ -36,40 +36,15 @@ void take(request<visit> asked, server_body& body) {
 void take(request<sys::get_status> asked, server_body& body) {
   process_slot& slot = *running.slot;
   drain(slot);
-  sys::status told{
-      .process = id_of(slot), .behaviour = std::string(body.behaviour), .parent = body.parent};
-  if (!ties_of(slot).names.empty()) told.name = ties_of(slot).names.front();
-  for (const message_node* n = slot.first; n != nullptr; n = n->next) ++told.mailbox;
-  if (const server_watch* const watch = body.watch.get()) {
-    told.suspended = watch->suspended;
-    told.traced = watch->traced;
-    told.statistics = watch->counts;
-    if (told.statistics)
-      told.statistics->counted_for = running.home->options.time->now() - watch->counted_since;
-  }
-  asked.reply(std::move(told));
+  const server_watch* const watch = body.watch.get();
+  take(std::move(asked), slot, watch != nullptr && watch->suspended, watch);
 }
 
-void take(request<sys::statistics> asked, server_body& body) {
-  server_watch& watch = body.watched();
-  watch.counts.reset();
-  if (asked->on) {
-    watch.counts.emplace();
-    watch.counted_since = running.home->options.time->now();
-  }
+template <class T>
+  requires std::same_as<T, sys::statistics> || std::same_as<T, sys::trace>
+void take(request<T> asked, server_body& body) {
+  take(std::move(asked), body.watched());
   body.watch_changed();
-  asked.reply();
-}
-
-void take(request<sys::trace> asked, server_body& body) {
-  if (asked->on && asked->to == id_of(*running.slot))
-    return asked.fail(exit_reason::error(
-        "std::invalid_argument", "a server cannot be traced by itself: name another process"));
-  server_watch& watch = body.watched();
-  watch.traced = asked->on;
-  watch.traces_to = asked->to;
-  body.watch_changed();
-  asked.reply();
 }
 
 void take(request<sys::terminate> asked, server_body&) {

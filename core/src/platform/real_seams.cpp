@@ -1,8 +1,12 @@
 #include <troupe/seams.hpp>
 
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
+
+#include "message/json.hpp"
 
 #include <cerrno>
 #include <ctime>
@@ -43,6 +47,16 @@ class real_entropy final : public entropy {
   }
 };
 
+spdlog::level::level_enum translate(log_level level) noexcept {
+  switch (level) {
+    case log_level::debug: return spdlog::level::debug;
+    case log_level::info: return spdlog::level::info;
+    case log_level::warning: return spdlog::level::warn;
+    case log_level::error: return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
 class stderr_log final : public log_sink {
  public:
   explicit stderr_log(log_level lowest)
@@ -55,14 +69,42 @@ class stderr_log final : public log_sink {
   }
 
  private:
-  static spdlog::level::level_enum translate(log_level level) noexcept {
-    switch (level) {
-      case log_level::debug: return spdlog::level::debug;
-      case log_level::info: return spdlog::level::info;
-      case log_level::warning: return spdlog::level::warn;
-      case log_level::error: return spdlog::level::err;
+  spdlog::logger logger_;
+};
+
+class json_log final : public log_sink {
+ public:
+  json_log(log_level lowest, spdlog::sink_ptr where) : logger_("troupe", std::move(where)) {
+    logger_.set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})",
+                        spdlog::pattern_time_type::utc);
+    logger_.set_level(translate(lowest));
+    logger_.flush_on(spdlog::level::trace);  // a crash of the program loses no line
+  }
+  void write(log_level level, std::string_view text) noexcept override {
+    write_report({.level = level, .kind = {}, .text = text, .fields = {}});
+  }
+  void write_report(const report& what) noexcept override {
+    const auto level = translate(what.level);
+    if (!logger_.should_log(level)) return;
+    try {
+      logger_.log(level, members_of(what));
+    } catch (...) {  // no memory for the text: the report is lost, its cause is not
+      logger_.log(level, R"("text":"troupe: a report could not be written")");
     }
-    return spdlog::level::err;
+  }
+
+ private:
+  static std::string members_of(const report& what) {
+    std::string out = "\"text\":" + internal::to_json(what.text);
+    if (!what.kind.empty()) out += ",\"report\":" + internal::to_json(what.kind);
+    for (const auto& [name, value] : what.fields) {
+      out += ',' + internal::to_json(name) + ':';
+      if (const auto* text = std::get_if<std::string>(&value))
+        out += internal::to_json(*text);
+      else
+        out += std::to_string(std::get<std::uint64_t>(value));
+    }
+    return out;
   }
   spdlog::logger logger_;
 };
@@ -73,6 +115,16 @@ std::shared_ptr<clock> make_real_clock() { return std::make_shared<real_clock>()
 std::shared_ptr<entropy> make_real_entropy() { return std::make_shared<real_entropy>(); }
 std::shared_ptr<log_sink> make_stderr_log(log_level lowest) {
   return std::make_shared<stderr_log>(lowest);
+}
+std::shared_ptr<log_sink> make_json_log(log_level lowest, const std::string& file) {
+  if (file.empty())
+    return std::make_shared<json_log>(lowest, std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  try {
+    return std::make_shared<json_log>(lowest,
+                                      std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
+  } catch (const spdlog::spdlog_ex& e) {
+    throw std::runtime_error(fmt::format("troupe: the log cannot be written: {}", e.what()));
+  }
 }
 
 }  // namespace troupe

@@ -1,7 +1,7 @@
 #include <troupe/context.hpp>
 
 #include "process/misuse.hpp"
-#include "process/relations.hpp"
+#include "process/own_queue.hpp"
 #include "process/timers.hpp"
 
 #include <cstdlib>

@@ -44,21 +44,40 @@ class [[nodiscard]] inspect_awaiter {
 
 }  // namespace
 
-void answer(process_slot& slot, inspect_sent& asked) {
+std::size_t mailbox_length(const process_slot& slot) noexcept {
+  std::size_t length = 0;
+  for (const message_node* n = slot.first; n != nullptr; n = n->next)
+    length += n->type->kind != message_kind::signal;  // a link or monitor that came too late
+  return length;
+}
+
+std::string_view first_name(const process_slot& slot) noexcept {
+  if (slot.ties == nullptr || slot.ties->names.empty()) return {};
+  return slot.ties->names.front();
+}
+
+std::string reason_type(const exit_reason& reason) {
+  if (reason.what() == exit_reason::kind::error) return std::string(reason.type());
+  if (const message* const own = reason.own_value()) return std::string(own->name());
+  return to_string(reason);
+}
+
+inspection inspect(const process_slot& slot) {
   inspection told;
   told.behaviour = slot.what->behaviour;
   told.memory = sizeof slot + slot.what->memory();
-  for (const message_node* n = slot.first; n != nullptr; n = n->next) {
-    ++told.mailbox;
+  told.name = first_name(slot);
+  told.mailbox = mailbox_length(slot);
+  for (const message_node* n = slot.first; n != nullptr; n = n->next)
     told.memory += sizeof *n + n->type->size;
-  }
-  if (slot.ties != nullptr) {
-    told.memory += bytes_of_ties(*slot.ties);
-    if (!slot.ties->names.empty()) told.name = slot.ties->names.front();
-  }
+  if (slot.ties != nullptr) told.memory += bytes_of_ties(*slot.ties);
+  return told;
+}
+
+void answer(process_slot& slot, inspect_sent& asked) {
   const pid to = std::exchange(asked.asked.reply_to, pid{});
   running.home->deliver(
-      to, make_node<reply_payload<inspection>>(reply_header{asked.asked.ref}, std::move(told)));
+      to, make_node<reply_payload<inspection>>(reply_header{asked.asked.ref}, inspect(slot)));
 }
 
 task<std::optional<inspection>> inspect(context /*self*/, pid process,

@@ -28,7 +28,15 @@ struct inspect_sent {
   request_header asked;
 };
 
-// In the process that is asked.
+// In the process that is looked at. Its mailbox: what it has not received, of what has been taken
+// in.
+[[nodiscard]] std::size_t mailbox_length(const process_slot& slot) noexcept;
+// What reports sort failures by: the type of what was thrown, or of the program's own reason, or
+// the reason's word.
+[[nodiscard]] std::string reason_type(const exit_reason& reason);
+// None: the empty text.
+[[nodiscard]] std::string_view first_name(const process_slot& slot) noexcept;
+[[nodiscard]] inspection inspect(const process_slot& slot);
 void answer(process_slot& slot, inspect_sent& asked);
 
 // Nothing if the process has ended or does not answer within the limit.

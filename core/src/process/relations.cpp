@@ -1,9 +1,13 @@
 #include "process/relations.hpp"
 
 #include "process/internal_signals.hpp"
+#include "process/process_watch.hpp"
 #include "process/timers.hpp"
 
 namespace troupe::internal {
+
+relations::relations() = default;
+relations::~relations() = default;
 
 relations& ties_of(process_slot& slot) {
   if (slot.ties == nullptr) slot.ties = new relations;

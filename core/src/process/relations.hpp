@@ -15,6 +15,8 @@
 
 namespace troupe::internal {
 
+struct process_watch;
+
 // What ties a process to others and to the world. Made when first needed, so that a process which
 // only takes messages does not pay for it. Ordered containers: what is told at the end of the
 // process is told in the same order in every run.
@@ -26,7 +28,8 @@ struct relations {
     const std::shared_ptr<descendants> above;  // the quota of an ancestor
     std::atomic<std::size_t> alive{0};
   };
-  relations() = default;
+  relations();
+  ~relations();
   relations(const relations&) = delete;
   relations& operator=(const relations&) = delete;
 
@@ -57,6 +60,7 @@ struct relations {
   std::set<const message_node*> beyond_bound;      // waits, but counts for no bound
   std::size_t next_alarm = 0;                      // of a long mailbox: at this length
   std::shared_ptr<descendants> quota;              // for those it spawns
+  std::unique_ptr<process_watch> watch;            // what sys was asked to note of it
   std::optional<outside_wait::notice> waited_for;  // tells a thread that the process is gone
 };
 
@@ -78,13 +82,6 @@ void end_with(process_slot& slot, exit_reason reason) noexcept;
 // The same for the exception that is being handled; a crash report will tell.
 void fail_with_exception() noexcept;
 
-// The process's own queue.
-void enqueue(process_slot& slot, message_node* node) noexcept;
-// What the process itself has made of a signal: it counts for no bound.
-void enqueue_own(process_slot& slot, message_node* node);
-// Takes a message out of it; `detach` does not count it as taken.
-message_node* unlink_node(process_slot& slot, message_node** at) noexcept;
-message_node* detach_node(process_slot& slot, message_node** at) noexcept;
 // What is there is about to be unlinked, and the process may wait in a receive that has passed it.
 void leave_position(process_slot& slot, message_node** at) noexcept;
 // More waits than system_options::mailbox_alarm: tells the log, unless it was told lately.
@@ -96,8 +93,9 @@ void unlink_reply(relations& ties, reply_slot& place) noexcept;
 [[nodiscard]] inline bool is_stale(message_node& node) {
   return node.type->kind == message_kind::request && is_stale_request(node);
 }
-// The process takes this message: what reports and deadlines must know.
-void note_taken(process_slot& slot, const message_node& node);
+// A request of sys that comes to a process which takes such requests where it receives.
+[[nodiscard]] bool is_for_sys(const process_slot& slot, const message_node& node) noexcept;
+void answer_for_sys(process_slot& slot, message_node* asked);
 
 // The call that the process waits in, if it does.
 [[nodiscard]] reply_slot* awaited_reply(const process_slot& slot) noexcept;

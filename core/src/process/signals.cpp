@@ -5,6 +5,7 @@
 #include "process/inspection.hpp"
 #include "process/internal_signals.hpp"
 #include "process/mailbox_bounds.hpp"
+#include "process/own_queue.hpp"
 #include "process/relations.hpp"
 #include "runtime/workplace.hpp"
 
@@ -159,46 +160,25 @@ void take_in(process_slot& slot, message_node* node) {
 
 }  // namespace
 
-void enqueue(process_slot& slot, message_node* node) noexcept {
-  node->next = nullptr;
-  *slot.last = node;
-  slot.last = &node->next;
-}
-
 void enqueue_own(process_slot& slot, message_node* node) {
   count(&tally::sent, 1);
   if (slot.bounded()) ties_of(slot).beyond_bound.insert(node);
   enqueue(slot, node);
 }
 
-message_node* unlink_node(process_slot& slot, message_node** at) noexcept {
-  if (is_mail(**at)) tally::add(running.at->counts.taken, 1);
-  return detach_node(slot, at);
-}
-
-message_node* detach_node(process_slot& slot, message_node** at) noexcept {
-  message_node* const node = *at;
-  *at = node->next;
-  if (*at == nullptr) slot.last = at;
-  node->next = nullptr;
-  if (slot.bounded()) [[unlikely]]
-    count_out(slot, *node);
-  return node;
-}
-
 void raise_mailbox_alarm(process_slot& slot) {
   engine& home = *running.home;
   if (home.options.mailbox_alarm == 0 || slot.bounded()) return;
-  std::size_t length = 0;
-  for (const message_node* n = slot.first; n != nullptr; n = n->next) ++length;
+  const std::size_t length = mailbox_length(slot);
   relations& ties = ties_of(slot);
+  const std::string_view name = first_name(slot);
   if (length < std::max(ties.next_alarm, home.options.mailbox_alarm)) return;
   ties.next_alarm = 2 * length;
   home.log(log_level::warning,
            "process {} {} ({}) has {} messages in its mailbox, the oldest a {}: it takes them more "
            "slowly than they come; bound it by spawn_options::mailbox",
-           to_string(id_of(slot)), ties.names.empty() ? "without a name" : ties.names.front(),
-           slot.what->behaviour, length, slot.first->type->value->name);
+           to_string(id_of(slot)), name.empty() ? "without a name" : name, slot.what->behaviour,
+           length, slot.first->type->value->name);
 }
 
 bool is_stale_request(message_node& node) {
@@ -216,21 +196,6 @@ bool is_stale_request(message_node& node) {
     send_failure(header, exit_reason::error("troupe::timeout", "not taken up in time"));
   header.reply_to = {};
   return true;
-}
-
-void note_taken(process_slot& slot, const message_node& node) {
-  slot.what->last_message = node.type;
-  running.at->handles.store(node.type, std::memory_order_relaxed);
-  if (node.type->kind == message_kind::request) {
-    const auto& header = *static_cast<const request_header*>(node.payload());
-    relations& ties = ties_of(slot);
-    ties.serving = header.deadline;
-    ties.asked_by = header.reply_to;
-    ties.asked_ref = header.ref;
-  } else if (slot.ties != nullptr) {
-    slot.ties->serving = steady_time::max();
-    slot.ties->asked_by = {};
-  }
 }
 
 void end_with(process_slot& slot, exit_reason reason) noexcept {

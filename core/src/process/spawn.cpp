@@ -74,6 +74,7 @@ newborn::newborn(engine& home)
     : home_(home),
       slot_(on_worker_of(home) ? &home.table.take(running.at->slots) : &home.table.take_outside()) {
   slot_->traps_exits = slot_->announces = slot_->urgent = false;
+  slot_->suspended = slot_->followed = false;
   slot_->ending = slot_->yielded = slot_->held = false;
   slot_->what = nullptr;
   slot_->leaf = nullptr;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <troupe/wait.hpp>
+
 #include "runtime/engine.hpp"
 
 namespace troupe::internal {
@@ -10,7 +12,5 @@ timer* arm_timer(engine& home, steady_time deadline, pid waiter, std::uint64_t t
                  message_node* node = nullptr, const destination& target = pid{});
 // The same for a limit that must hold also while this worker is held up: by a child's constructor.
 timer* arm_timer_elsewhere(engine& home, steady_time deadline, pid waiter, std::uint64_t token);
-// Stops it, and gives up the caller's hold; true if it had not fired.
-bool disarm(timer* t) noexcept;
 
 }  // namespace troupe::internal

@@ -1,6 +1,7 @@
 #include "process/turn.hpp"
 
 #include "platform/memory.hpp"
+#include "process/inspection.hpp"
 #include "process/internal_signals.hpp"
 #include "process/mailbox_bounds.hpp"
 #include "runtime/workplace.hpp"
@@ -16,18 +17,34 @@ bool held_by_operation(process_slot& slot) {
   return true;
 }
 
+std::string links_of(const relations& ties) {
+  std::string all;
+  for (const auto& [peer, link] : ties.links)
+    if (link.active) all += (all.empty() ? "" : " ") + to_string(peer);
+  return all;
+}
+
 void report_crash(engine& home, process_slot& slot, const exit_reason& reason) {
   drain(slot);
-  std::size_t mailbox = 0;
-  for (const message_node* n = slot.first; n != nullptr; n = n->next)
-    mailbox += n->type->kind != message_kind::signal;  // a link or monitor that came too late
-  const message_type* last = slot.what->last_message;
-  const auto& names = slot.ties->names;
-  home.log(log_level::error,
-           "process {} {} ({}) crashed: {}; parent {}, last message {}, mailbox length {}",
-           to_string(id_of(slot)), names.empty() ? "without a name" : names.front(),
-           slot.what->behaviour, to_string(reason), to_string(slot.what->parent),
-           last == nullptr || last->value == nullptr ? "none" : last->value->name, mailbox);
+  const std::string process = to_string(id_of(slot));
+  const std::string name(first_name(slot));
+  const std::string parent = to_string(slot.what->parent);
+  const std::size_t mailbox = mailbox_length(slot);
+  const message_type* const type = slot.what->last_message;
+  const std::string last(type == nullptr || type->value == nullptr ? "none" : type->value->name);
+  const report::field fields[] = {{"process", process},
+                                  {"name", name},
+                                  {"behaviour", std::string(slot.what->behaviour)},
+                                  {"reason", to_string(reason)},
+                                  {"reason_type", reason_type(reason)},
+                                  {"parent", parent},
+                                  {"last_message", last},
+                                  {"mailbox", mailbox},
+                                  {"links", links_of(*slot.ties)}};
+  home.log({.level = log_level::error, .kind = "crash_report", .text = {}, .fields = fields},
+           "process {} {} ({}) crashed: {}; parent {}, last message {}, mailbox length {}", process,
+           name.empty() ? "without a name" : name, slot.what->behaviour, to_string(reason), parent,
+           last, mailbox);
 }
 
 void end_body(engine& home, process_slot& slot, const exit_reason& reason) noexcept {

@@ -2,8 +2,12 @@
 
 #include "process/internal_signals.hpp"
 #include "process/misuse.hpp"
+#include "process/own_queue.hpp"
+#include "process/process_watch.hpp"
 #include "process/relations.hpp"
 #include "process/timers.hpp"
+
+#include <algorithm>
 
 namespace troupe::internal {
 namespace {
@@ -18,17 +22,56 @@ bool clause_takes(receive_wait& w, message_node& node) {
   return false;
 }
 
+bool lists(const receive_wait& w, const message_type& type) {
+  return std::ranges::find(w.clauses, &type) != w.clauses.end();
+}
+
+// An order to end is obeyed by a suspended process, too. (OTP: sys, system_terminate.)
+bool is_order_to_end(const process_slot& slot, const message_node& node) {
+  if (node.type != &message_type_of<exit_signal>) return false;
+  const pid from = static_cast<const exit_signal*>(node.payload())->from;
+  return !from || from == slot.what->parent;
+}
+
+// While a process is suspended its receives take nothing but what ends that. What was passed over
+// is looked at again after it.
+void pass_over(receive_wait& w, process_slot& slot, message_node& node) {
+  slot.suspended = !is_order_to_end(slot, node);
+  w.position = slot.suspended ? &node.next : &slot.first;
+}
+
+// A request that nobody waits for any more, or one of sys that this receive does not ask for
+// itself.
+bool is_set_aside(receive_wait& w, process_slot& slot, message_node& node) {
+  if (is_stale_request(node)) {
+    release(unlink_node(slot, w.position));
+    return true;
+  }
+  if (!is_for_sys(slot, node) || lists(w, *node.type)) return false;
+  const bool was_suspended = slot.suspended;
+  answer_for_sys(slot, unlink_node(slot, w.position));
+  if (was_suspended && !slot.suspended) w.position = &slot.first;
+  return true;
+}
+
+}  // namespace
+
 bool receive_over(wait& self, process_slot& slot) {
   auto& w = static_cast<receive_wait&>(self);
   if (w.match != nullptr) return true;
+  if (slot.followed) [[unlikely]]
+    slot.ties->watch->is_done();
   if (w.position == nullptr) w.position = &slot.first;
   std::size_t skipped = 0;
   while (message_node* const node = *w.position) {
-    if (is_stale(*node)) {
-      release(unlink_node(slot, w.position));
+    if (node->type->kind == message_kind::request && is_set_aside(w, slot, *node)) continue;
+    if (slot.suspended) [[unlikely]] {
+      pass_over(w, slot, *node);
     } else if (clause_takes(w, *node)) {
       w.match = unlink_node(slot, w.position);
       note_taken(slot, *w.match);
+      if (slot.followed) [[unlikely]]
+        slot.ties->watch->takes(*w.match);
       return true;
     } else if (w.failed) {
       return true;
@@ -38,10 +81,8 @@ bool receive_over(wait& self, process_slot& slot) {
         raise_mailbox_alarm(slot);
     }
   }
-  return w.expired;
+  return w.expired && !slot.suspended;
 }
-
-}  // namespace
 
 void leave_position(process_slot& slot, message_node** at) noexcept {
   wait* const waits = slot.what->waiting;
@@ -51,10 +92,6 @@ void leave_position(process_slot& slot, message_node** at) noexcept {
 }
 
 // --- all waits ----------------------------------------------------------------------------------
-
-wait::~wait() {
-  if (timeout != nullptr) disarm(timeout);
-}
 
 // What comes in finds the process waiting: a request that closes a ring of calls is told by that.
 static bool drain_for(process_slot& slot, wait& waits) {
@@ -94,16 +131,11 @@ void wait::arm_until(steady_time deadline) {
 
 // --- receive ------------------------------------------------------------------------------------
 
-receive_wait::receive_wait() { over = receive_over; }
-
-receive_wait::~receive_wait() {
-  if (match != nullptr) release(match);
-}
-
 bool receive_wait::ready_within(std::chrono::nanoseconds limit) {
   if (ready()) return true;
   process_slot& slot = *running.slot;
-  if (limit > std::chrono::nanoseconds::zero() || match != nullptr || slot.ending) return false;
+  if (limit > std::chrono::nanoseconds::zero() || match != nullptr || slot.ending || slot.suspended)
+    return false;
   expired = true;
   if (running.budget-- > 0) return true;
   slot.yielded = true;

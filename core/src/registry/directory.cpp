@@ -1,6 +1,6 @@
 #include <troupe/process_directory.hpp>
 
-#include "process/relations.hpp"
+#include "process/own_queue.hpp"
 
 #include <stdexcept>
 

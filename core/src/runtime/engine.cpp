@@ -47,21 +47,9 @@ void engine::schedule(process_slot& slot) noexcept {
     turns->submit(slot);
 }
 
-void engine::deliver(pid to, message_node* node) noexcept {
-  if (!to.local()) return deliver(destination(to), node);
-  process_slot* const slot = table.find(to);
-  mailbox_bound::load counted;
-  if (to.bounded() && slot != nullptr) [[unlikely]] {
-    mailbox_bound& bound = table.bound_of(to);
-    counted = bound.load_of(*node);
-    bound.add(counted);
-  }
-  push(to, slot, node, counted);
-}
-
 // Takes the message back out of the count of a bounded mailbox if the process has ended.
-void engine::push(pid to, process_slot* slot, message_node* node,
-                  mailbox_bound::load counted) noexcept {
+[[gnu::always_inline]] inline void engine::push(pid to, process_slot* slot, message_node* node,
+                                                mailbox_bound::load counted) noexcept {
   if (is_mail(*node)) {
     if (running.at != nullptr && running.home == this) [[likely]]
       tally::add(running.at->counts.sent, 1);
@@ -78,6 +66,24 @@ void engine::push(pid to, process_slot* slot, message_node* node,
       if (to.bounded()) table.bound_of(to).remove(counted);
       return undelivered(to, node);
   }
+}
+
+void engine::deliver(pid to, message_node* node) noexcept {
+  if (!to.local() || to.bounded()) [[unlikely]]
+    return deliver_uncommonly(to, node);
+  push(to, table.find(to), node, {});
+}
+
+void engine::deliver_uncommonly(pid to, message_node* node) noexcept {
+  if (!to.local()) return deliver(destination(to), node);
+  process_slot* const slot = table.find(to);
+  mailbox_bound::load counted;
+  if (slot != nullptr) {
+    mailbox_bound& bound = table.bound_of(to);
+    counted = bound.load_of(*node);
+    bound.add(counted);
+  }
+  push(to, slot, node, counted);
 }
 
 // Counts itself in first, so that many senders together do not pass the bound.

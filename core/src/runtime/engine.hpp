@@ -81,6 +81,18 @@ class engine {
     }
   }
 
+  // What is worth more than a line: `what` with the text in place.
+  template <class... Args>
+  void log(report what, fmt::format_string<Args...> format, Args&&... args) const noexcept {
+    try {
+      const std::string text = fmt::format(format, std::forward<Args>(args)...);
+      what.text = text;
+      options.log->write_report(what);
+    } catch (...) {
+      options.log->write(what.level, "troupe: a report could not be written");
+    }
+  }
+
   troupe::system& outer;
   system_options options;
   observer* watch = nullptr;  // for the engine's life
@@ -98,6 +110,7 @@ class engine {
 
  private:
   bool send_bounded(pid to, message_node* node) noexcept;
+  void deliver_uncommonly(pid to, message_node* node) noexcept;
   void push(pid to, process_slot* slot, message_node* node, mailbox_bound::load counted) noexcept;
   void refuse(pid to, mailbox_bound& full, message_node* node) noexcept;
   void undelivered(pid to, message_node* node) noexcept;

@@ -24,6 +24,8 @@ struct alignas(64) process_slot : tenancy<std_sync, message_node> {
   bool traps_exits : 1 = false;
   bool announces : 1 = false;  // tells its parent when its init is through
   bool urgent : 1 = false;     // of high priority; set before it first runs
+  bool suspended : 1 = false;  // by sys: what it waits for in a receive is not given to it
+  bool followed : 1 = false;   // by sys: its messages are noted, in `ties->watch`
   bool ending = false;         // an exit signal took effect: it stops at the next chance
   bool yielded = false;        // it gave its turn away and wants another
   bool held = false;           // it has filled a mailbox: it runs again when there is room

@@ -1,5 +1,6 @@
 #include "supervision/child_process.hpp"
 
+#include "process/inspection.hpp"
 #include "process/internal_signals.hpp"
 #include "process/relations.hpp"
 #include "process/timers.hpp"
@@ -97,6 +98,57 @@ task<std::optional<exit_reason>> stop_process(context self, pid child, const chi
   if (early) why = early->reason;
   if (why.expected() || (!asked && why == exit_reason::killed)) co_return std::nullopt;
   co_return std::move(why);
+}
+
+namespace {
+
+struct event_words {
+  std::string_view context;
+  std::string_view text;
+};
+constexpr event_words words_of(child_event what) {
+  switch (what) {
+    case child_event::start_error: return {"start_error", "did not start"};
+    case child_event::restart_error: return {"start_error", "did not start again"};
+    case child_event::child_terminated: return {"child_terminated", "ended with"};
+    case child_event::shutdown_error: return {"shutdown_error", "was to stop and ended with"};
+    case child_event::reached_max_restart_intensity:
+      return {"reached_max_restart_intensity",
+              "has been restarted too often: the supervisor gives up"};
+  }
+  return {};
+}
+constexpr std::string_view text_of(restart_type type) {
+  switch (type) {
+    case restart_type::permanent: return "permanent";
+    case restart_type::transient: return "transient";
+    case restart_type::temporary: return "temporary";
+  }
+  return {};
+}
+
+}  // namespace
+
+void report_child(child_event what, std::string_view id, pid process, restart_type type,
+                  const exit_reason& why) {
+  const process_slot& slot = *running.slot;
+  const auto [context, text] = words_of(what);
+  const std::string supervisor = to_string(id_of(slot));
+  const std::string child = to_string(process);
+  const report::field fields[] = {{"supervisor", supervisor},
+                                  {"name", std::string(first_name(slot))},
+                                  {"context", std::string(context)},
+                                  {"child", std::string(id)},
+                                  {"process", child},
+                                  {"reason", to_string(why)},
+                                  {"reason_type", reason_type(why)},
+                                  {"restart", std::string(text_of(type))}};
+  running.home->log({.level = why.expected() ? log_level::info : log_level::error,
+                     .kind = "supervisor_report",
+                     .text = {},
+                     .fields = fields},
+                    "{}supervisor {}: child {}{}{} {}: {}", id.empty() ? "dynamic " : "",
+                    supervisor, id, id.empty() ? "" : " ", child, text, to_string(why));
 }
 
 }  // namespace troupe::internal

@@ -27,6 +27,18 @@ task<start_outcome> await_init(context self, pid launched, const child_policy& p
 // Stops a child as OTP does. Gives the reason with which it ended if that is not the one meant.
 task<std::optional<exit_reason>> stop_process(context self, pid child, const child_policy& policy);
 
+// What a supervisor reports of a child. (OTP: errorContext of its supervisor reports.)
+enum class child_event : std::uint8_t {
+  start_error,
+  restart_error,  // in OTP a start_error, too
+  child_terminated,
+  shutdown_error,
+  reached_max_restart_intensity,
+};
+// `id` is empty for a child of a dynamic supervisor.
+void report_child(child_event what, std::string_view id, pid process, restart_type type,
+                  const exit_reason& why);
+
 // What a request fails with.
 exit_reason refusal(context self, std::string_view child, child_refused::cause why,
                     pid process = {}, exit_reason reason = {});

@@ -65,7 +65,9 @@ class dynamic_supervisor_process {
   task<> end_with_children(exit_reason reason);
   task<> stop_all();
   void kill_all();
-  void report(pid child, std::string_view what, const exit_reason& why) const;
+  void report(child_event what, pid child, const exit_reason& why) const {
+    report_child(what, {}, child, spec_->policy.type, why);
+  }
   [[nodiscard]] std::size_t known() const { return children_.size() + restarting_.size(); }
 
   context self_;
@@ -111,18 +113,12 @@ task<> dynamic_supervisor_process::exit_signalled(exit_signal e) {
 task<> dynamic_supervisor_process::child_ended(pid was, dynamic_child c, exit_reason why) {
   const child_policy& policy = spec_->policy;
   // That a session or a task is through is no news, and there may be many. (OTP: do_restart/3.)
-  if (!why.expected() || policy.type == restart_type::permanent) report(was, "ended with", why);
+  if (!why.expected() || policy.type == restart_type::permanent)
+    report(child_event::child_terminated, was, why);
   if (!spec_->announces && is_ignore(why)) co_return;
   if (is_to_restart(policy.type, why)) co_return co_await restart(was, std::move(c));
   if (policy.significant && (how_.auto_shutdown == auto_shutdown::any_significant || known() == 0))
     co_await end_with_children(exit_reason::shutdown);
-}
-
-void dynamic_supervisor_process::report(pid child, std::string_view what,
-                                        const exit_reason& why) const {
-  running.home->log(why.expected() ? log_level::info : log_level::error,
-                    "dynamic supervisor {}: child {} {}: {}", to_string(self_.id()),
-                    to_string(child), what, to_string(why));
 }
 
 // --- requests -----------------------------------------------------------------------------------
@@ -146,7 +142,7 @@ task<> dynamic_supervisor_process::handle(request<terminate_process> asked) {
   const pid wanted = asked->process;
   if (children_.erase(wanted) != 0) {
     const auto unmeant = co_await stop_process(self_, wanted, spec_->policy);
-    if (unmeant) report(wanted, "was to stop and ended with", *unmeant);
+    if (unmeant) report(child_event::shutdown_error, wanted, *unmeant);
     co_return asked.reply();
   }
   for (auto at = restarting_.begin(); at != restarting_.end(); ++at) {
@@ -198,7 +194,7 @@ task<start_outcome> dynamic_supervisor_process::start(message& request) {
 task<> dynamic_supervisor_process::restart(pid was, dynamic_child c) {
   if (!intensity_.allow(self_.now())) {
     reached(*running.home, "a supervisor gave up");
-    report(was, "has been restarted too often: the supervisor gives up",
+    report(child_event::reached_max_restart_intensity, was,
            exit_reason::error("troupe::restart_intensity", "reached"));
     co_await end_with_children(exit_reason::shutdown);
   }
@@ -211,7 +207,7 @@ task<> dynamic_supervisor_process::restart(pid was, dynamic_child c) {
 task<> dynamic_supervisor_process::start_again(pid was, dynamic_child c) {
   const start_outcome outcome = co_await start(c.request);
   if (outcome.failure != exit_reason::normal) {
-    report(was, "did not start again", outcome.failure);
+    report(child_event::restart_error, was, outcome.failure);
     co_return await_restart(was, std::move(c), {}, false);
   }
   if (!outcome.process) co_return;
@@ -275,7 +271,7 @@ task<> dynamic_supervisor_process::stop_all() {
                              if (e.reason.expected() || (killed && e.reason == exit_reason::killed))
                                return;
                              if (children_.contains(e.from))
-                               report(e.from, "was to stop and ended with", e.reason);
+                               report(child_event::shutdown_error, e.from, e.reason);
                            },
                            [&](stop_limit_over) {
                              killed = true;

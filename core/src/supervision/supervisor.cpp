@@ -50,7 +50,7 @@ task<> supervisor_process::start_all() {
       if (c.process || !forget_if_temporary(i)) ++i;
       continue;
     }
-    report(c, "did not start", failure);
+    report(child_event::start_error, c, failure);
     co_await end_with_children(exit_reason::error(
         "troupe::start_failed", fmt::format("child {}: {}", c.spec.id, to_string(failure))));
   }
@@ -66,7 +66,7 @@ task<> supervisor_process::child_ended(exit_signal ended) {
   const auto at = std::find_if(children_.begin(), children_.end(),
                                [&](const known_child& c) { return c.process == ended.from; });
   if (at == children_.end()) co_return;  // not a child of ours, or not any more
-  report(*at, "ended with", ended.reason);
+  report(child_event::child_terminated, *at, ended.reason);
   at->process = {};
   const child_policy policy = at->spec.policy;
   const std::size_t index = index_of(*at);
@@ -88,13 +88,6 @@ bool supervisor_process::is_over_without_it() const {
 task<> supervisor_process::end_with_children(exit_reason reason) {
   co_await stop_from(0);
   self_.exit(std::move(reason));
-}
-
-void supervisor_process::report(const known_child& c, std::string_view what,
-                                const exit_reason& why) const {
-  running.home->log(why.expected() ? log_level::info : log_level::error,
-                    "supervisor {}: child {} {} {}: {}", to_string(self_.id()), c.spec.id,
-                    to_string(c.process), what, to_string(why));
 }
 
 // --- its children -------------------------------------------------------------------------------
@@ -124,7 +117,7 @@ task<> supervisor_process::stop(known_child& c) {
   forget_restart(c);
   if (!c.process) co_return;
   const auto unmeant = co_await stop_process(self_, c.process, c.spec.policy);
-  if (unmeant) report(c, "was to stop and ended with", *unmeant);
+  if (unmeant) report(child_event::shutdown_error, c, *unmeant);
   c.process = {};
 }
 
@@ -144,7 +137,7 @@ bool supervisor_process::forget_if_temporary(std::size_t index) {
 task<> supervisor_process::restart(std::size_t index) {
   if (!intensity_.allow(self_.now())) {
     reached(*running.home, "a supervisor gave up");
-    report(children_[index], "has been restarted too often: the supervisor gives up",
+    report(child_event::reached_max_restart_intensity, children_[index],
            exit_reason::error("troupe::restart_intensity", "reached"));
     co_await end_with_children(exit_reason::shutdown);
   }
@@ -175,7 +168,7 @@ task<> supervisor_process::start_group(std::size_t index) {
     known_child& c = children_[i];
     const exit_reason failure = co_await start(c);
     if (failure != exit_reason::normal) {
-      report(c, "did not start again", failure);
+      report(child_event::restart_error, c, failure);
       self_.send(self_.id(), restart_due{expect_restart(c), false});
       co_return;
     }

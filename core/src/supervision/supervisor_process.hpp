@@ -85,7 +85,9 @@ class supervisor_process {
   [[nodiscard]] std::size_t first_of_group(std::size_t index) const {
     return how_.kind == strategy_kind::one_for_all ? 0 : index;
   }
-  void report(const known_child& c, std::string_view what, const exit_reason& why) const;
+  static void report(child_event what, const known_child& c, const exit_reason& why) {
+    report_child(what, c.spec.id, c.process, c.spec.policy.type, why);
+  }
 
   context self_;
   strategy how_;

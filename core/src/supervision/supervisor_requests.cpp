@@ -76,7 +76,7 @@ task<> supervisor_process::handle(request<start_child> asked) {
   known_child& added = children_.emplace_back(known_child{spec});
   exit_reason failure = co_await start(added);
   if (failure != exit_reason::normal) {
-    report(added, "did not start", failure);
+    report(child_event::start_error, added, failure);
     refuse(asked, spec.id, cause::start_failed, {}, std::move(failure));
     co_return children_.pop_back();
   }
@@ -97,7 +97,7 @@ task<> supervisor_process::handle(request<restart_child> asked) {
   if (found == nullptr) co_return;
   exit_reason failure = co_await start(*found);
   if (failure != exit_reason::normal) {
-    report(*found, "did not start", failure);
+    report(child_event::start_error, *found, failure);
     co_return refuse(asked, asked->id, cause::start_failed, {}, std::move(failure));
   }
   asked.reply(found->process);

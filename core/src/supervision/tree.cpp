@@ -1,6 +1,7 @@
 // Supervision trees as text and as JSON.
 #include <troupe/system.hpp>
 
+#include "message/json.hpp"
 #include "process/inspection.hpp"
 #include "runtime/engine.hpp"
 
@@ -10,6 +11,7 @@ namespace troupe {
 namespace {
 
 using internal::inspection;
+using internal::to_json;
 
 // One process of a tree, or a child that does not run.
 struct tree_node {
@@ -105,19 +107,6 @@ void write_text(std::string& out, const tree_node& node, std::size_t depth) {
 
 // --- JSON (RFC 8259) ----------------------------------------------------------------------------
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out += {'\\', c};
-    else if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      out += c;
-  }
-  return out + '"';
-}
-
 void write_json(std::string& out, const tree_node& node);
 
 void write_json(std::string& out, const std::vector<tree_node>& nodes) {
@@ -131,12 +120,12 @@ void write_json(std::string& out, const std::vector<tree_node>& nodes) {
 
 void write_json(std::string& out, const tree_node& node) {
   const child_info& c = node.child;
-  out += fmt::format(R"({{"id":{},"pid":{},"state":{},"supervisor":{},"restarts":{})", quoted(c.id),
-                     c.process ? quoted(to_string(c.process)) : "null", quoted(text_of(c.state)),
-                     c.supervises, c.restarts);
+  out += fmt::format(R"({{"id":{},"pid":{},"state":{},"supervisor":{},"restarts":{})",
+                     to_json(c.id), c.process ? to_json(to_string(c.process)) : "null",
+                     to_json(text_of(c.state)), c.supervises, c.restarts);
   if (node.said)
     out += fmt::format(R"(,"name":{},"behaviour":{},"mailbox":{},"memory":{})",
-                       quoted(node.said->name), quoted(node.said->behaviour), node.said->mailbox,
+                       to_json(node.said->name), to_json(node.said->behaviour), node.said->mailbox,
                        node.said->memory);
   if (node.knows_children) {
     out += R"(,"children":)";
