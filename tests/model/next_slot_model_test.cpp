@@ -61,16 +61,19 @@ TEST_CASE(
     "an owner that puts and a thief that looks after a barrier of theirs do not miss each other") {
   always(without_bound, [](execution& run) {
     next_slot<model_sync, item> slot;
+    model_sync::lopsided_barrier between;
     model_atomic<bool> idle;
     item only;
     bool seen_idle = false;
     bool seen_item = false;
     run.start("owner", [&] {
       slot.put(&only);
-      seen_idle = idle.load(std::memory_order_seq_cst);
+      between.light();
+      seen_idle = idle.load(std::memory_order_relaxed);
     });
     run.start("idle", [&] {
-      idle.store(true, std::memory_order_seq_cst);
+      idle.store(true, std::memory_order_relaxed);
+      between.heavy();
       seen_item = !slot.empty();
     });
     run.join();

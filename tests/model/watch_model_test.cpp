@@ -34,7 +34,7 @@ struct stage {
     return run.check(work.load(), at);
   }
   [[nodiscard]] bool next_waits(std::size_t beside, const from& at = from::current()) const {
-    return run.check(beside != busy && next.load(), at);
+    return run.check(beside != busy && next.load(std::memory_order_relaxed), at);
   }
   [[nodiscard]] std::chrono::nanoseconds rest_limit(std::size_t which) const {
     return places[which].watching ? std::chrono::milliseconds(2) : std::chrono::nanoseconds::max();
@@ -70,7 +70,7 @@ TEST_CASE("a worker on watch that has a turn of its own leaves the watch to an i
     stage s(run);
     s.put_on_watch();
     run.start("busy", [&] {
-      s.next.store(true);
+      s.next.store(true, std::memory_order_relaxed);
       s.resting.ensure_watch();
     });
     run.start("watcher", [&] { s.resting.begin_turn(watcher); });
@@ -85,7 +85,7 @@ TEST_CASE("a worker that goes off watch to sleep looks once more") {
     s.put_on_watch();
     s.resting.has_watched(watcher, true);
     run.start("busy", [&] {
-      s.next.store(true);
+      s.next.store(true, std::memory_order_relaxed);
       s.resting.ensure_watch();
     });
     run.start("watcher", [&] {
@@ -125,7 +125,7 @@ TEST_CASE("a watch that came to nothing does not keep the next one from being se
     stage s(run);
     run.start("first", [&] { s.resting.ensure_watch(); });
     run.start("busy", [&] {
-      s.next.store(true);
+      s.next.store(true, std::memory_order_relaxed);
       s.resting.ensure_watch();
     });
     run.start("idle", [&] { s.rest_until_on_watch(); });

@@ -11,12 +11,12 @@ namespace troupe::internal {
 template <class Sync, class T>
 class next_slot {
  public:
-  // Owner. Gives what was there. The sequentially consistent store pairs with an idle worker that
-  // looks for work: see parking::ensure_watch.
+  // Owner. Gives what was there. An idle worker that looks for work sees it by the barrier of
+  // parking::ensure_watch.
   T* put(T* item) noexcept {
     enter();
     T* const displaced = item_.load(std::memory_order_relaxed);
-    item_.store(item, std::memory_order_seq_cst);
+    item_.store(item, std::memory_order_relaxed);
     leave();
     return displaced;
   }
@@ -45,7 +45,7 @@ class next_slot {
 
   // The owner: exact. Others: what was put before a barrier that they share with the owner is seen.
   [[nodiscard]] bool empty() const noexcept {
-    return item_.load(std::memory_order_seq_cst) == nullptr;
+    return item_.load(std::memory_order_relaxed) == nullptr;
   }
 
  private:

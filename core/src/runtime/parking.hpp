@@ -56,10 +56,11 @@ class parking {
   }
 
   // Any worker: work may be stuck behind what this worker does next. Has an idle worker watch.
-  // Pairs with rest() and leave_watch() in the same way: the next-slot is filled, then the watch
-  // and the idle set are read; a worker that goes idle or off watch says so, then reads the
-  // next-slots.
+  // Pairs with rest() and begin_turn() in the same way, but by a barrier that costs nothing here,
+  // where every message passes: the next-slot is filled, then the watch and the idle set are read;
+  // a worker that goes idle or off watch says so, then reads the next-slots.
   void ensure_watch() noexcept {
+    barrier_.light();
     for (;;) {
       if (watched_.load(std::memory_order_seq_cst)) return;
       const std::uint64_t idle = idle_.load(std::memory_order_seq_cst);
@@ -82,6 +83,7 @@ class parking {
     mine.left_poller = false;
     if (mine.watching) {
       leave_watch(mine);
+      barrier_.heavy();
       watch_wanted = watch_wanted || pool_.next_waits(worker) || poller_is_left();
     }
     if (watch_wanted) ensure_watch();
@@ -93,8 +95,12 @@ class parking {
     stop_searching(mine);
     if (mine.quiet_looks >= Pool::quiet_looks) leave_watch(mine);
     const std::uint64_t bit = std::uint64_t{1} << worker;
-    idle_.fetch_or(bit, std::memory_order_seq_cst);
-    if (!mine.watching && pool_.next_waits(worker)) try_watch(mine);
+    const std::uint64_t others = idle_.fetch_or(bit, std::memory_order_seq_cst);
+    if (!mine.watching) {
+      // Who is in the set fills its next-slot after it has left the set, and then sees this worker.
+      if ((others | bit) != everyone()) barrier_.heavy();
+      if (pool_.next_waits(worker)) try_watch(mine);
+    }
     if (!pool_.has_work()) {
       const std::chrono::nanoseconds limit = pool_.rest_limit(worker);
       if (limit > std::chrono::nanoseconds::zero()) {
@@ -147,7 +153,7 @@ class parking {
 
   // Whether no worker does anything. A guess, but for who pairs with rest().
   [[nodiscard]] bool all_rest() const noexcept {
-    return idle_.load(std::memory_order_seq_cst) == ~std::uint64_t{0} >> (64 - places_.size());
+    return idle_.load(std::memory_order_seq_cst) == everyone();
   }
 
   // True for the first who stops it. All workers wake up and see it: the token carries it.
@@ -161,6 +167,10 @@ class parking {
  private:
   template <class T>
   using atomic = typename Sync::template atomic<T>;
+
+  [[nodiscard]] std::uint64_t everyone() const noexcept {
+    return ~std::uint64_t{0} >> (64 - places_.size());
+  }
 
   bool stop_searching(place& mine) noexcept {
     if (!mine.searching) return false;
@@ -204,6 +214,7 @@ class parking {
   }
 
   const Pool& pool_;
+  [[no_unique_address]] typename Sync::lopsided_barrier barrier_;
   std::vector<place*> places_;
   alignas(64) atomic<std::uint64_t> idle_{0};  // a bit for each worker that sleeps
   atomic<bool> searching_{false};              // a worker was woken and has found nothing yet
