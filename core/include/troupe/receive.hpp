@@ -174,21 +174,28 @@ consteval bool after_stands_last() {
 }
 
 template <class... Clauses>
+concept of_one_result = requires {
+  typename std::common_type<typename unwrap<typename clause_result<Clauses>::type>::type...>::type;
+};
+
+// What is wrong is said once: nothing is made of clauses that cannot be.
+template <class... Clauses>
 auto make_receive(Clauses... clauses) {
   static_assert(sizeof...(Clauses) > 0, "receive needs a handler, as in receive([](add m) {...})");
   static_assert(after_stands_last<Clauses...>(),
                 "`after` is the last clause of a receive, and there is one at most");
-  static_assert(
-      requires {
-        typename std::common_type<
-            typename unwrap<typename clause_result<Clauses>::type>::type...>::type;
-      }, "the handlers of one receive must give results of one type");
-  using result =
-      std::common_type_t<typename unwrap<typename clause_result<Clauses>::type>::type...>;
-  if constexpr ((is_task<typename clause_result<Clauses>::type> || ...))
-    return receive_with_tasks<result>(std::move(clauses)...);
-  else
-    return receive_awaiter<result, Clauses...>(std::move(clauses)...);
+  static_assert(sizeof...(Clauses) == 0 || of_one_result<Clauses...>,
+                "the handlers of one receive must give results of one type");
+  if constexpr (!after_stands_last<Clauses...>() || !of_one_result<Clauses...>) {
+    return std::suspend_never();
+  } else {
+    using result =
+        std::common_type_t<typename unwrap<typename clause_result<Clauses>::type>::type...>;
+    if constexpr ((is_task<typename clause_result<Clauses>::type> || ...))
+      return receive_with_tasks<result>(std::move(clauses)...);
+    else
+      return receive_awaiter<result, Clauses...>(std::move(clauses)...);
+  }
 }
 
 struct any_value {

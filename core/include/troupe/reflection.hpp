@@ -368,7 +368,8 @@ constexpr type_info describe() {
   info.alignment = alignof(T);
   if constexpr (std::is_default_constructible_v<T>)
     info.construct = [](void* storage) { ::new (storage) T(); };
-  info.destroy = [](void* object) noexcept { static_cast<T*>(object)->~T(); };
+  if constexpr (std::is_object_v<T>)
+    info.destroy = [](void* object) noexcept { static_cast<T*>(object)->~T(); };
 
   if constexpr (std::same_as<T, bool>) {
     info.form = shape::boolean;

@@ -100,6 +100,9 @@ task<> answer_with(request<T> asked, task<typename T::reply> handler) {
   }
 }
 
+template <class...>
+inline constexpr bool always_false = false;
+
 template <class S, class T>
 void handle_request(S& self, request<T>&& asked, server_body& body) {
   using reply = typename T::reply;
@@ -109,11 +112,11 @@ void handle_request(S& self, request<T>&& asked, server_body& body) {
       continue_with(body, self.handle(std::move(asked)));
     else
       self.handle(std::move(asked));
+  } else if constexpr (!requires { self.handle(std::move(*asked)); }) {
+    static_assert(always_false<S, T>,
+                  "a server needs a public handle(T), or handle(troupe::request<T>), for each type "
+                  "T in its `handles`");
   } else {
-    static_assert(
-        requires { self.handle(std::move(*asked)); },
-        "a server needs a public handle(T), or handle(troupe::request<T>), for each type "
-        "T in its `handles`");
     using given = decltype(self.handle(std::move(*asked)));
     if constexpr (is_task<given>) {
       auto handler = self.handle(std::move(*asked));
@@ -145,10 +148,10 @@ void handle_message(server& self, message& taken, server_body& body) {
       handle_request<S, T>(target, std::move(*asked), body);
     else
       handle_request<S, T>(target, request_in<T>(taken), body);
+  } else if constexpr (!requires(T m) { target.handle(std::move(m)); }) {
+    static_assert(always_false<S, T>,
+                  "a server needs a public handle(T) for each type T in its `handles`");
   } else {
-    static_assert(
-        requires(T m) { target.handle(std::move(m)); },
-        "a server needs a public handle(T) for each type T in its `handles`");
     T& value = *static_cast<T*>(taken.payload());
     if constexpr (is_task<decltype(target.handle(std::move(value)))>)
       continue_with(body, target.handle(std::move(value)));
@@ -215,15 +218,19 @@ inline constexpr server_class class_of = {type_of<S>.name, server_entries<S>, si
 
 template <server_type S, class... Args>
 monitored launch_server(engine& home, const launch_options& options, Args&&... args) {
-  static_assert(
-      requires { typename S::handles; },
-      "a server lists what it handles: using handles = troupe::messages<add, get>;");
-  static_assert(std::is_constructible_v<S, std::decay_t<Args>...>,
-                "spawn's arguments do not fit a constructor of this server");
-  mention_all(all_messages<S>());
-  return launch_server_of(
-      home, options, class_of<S>,
-      std::make_unique<maker_of<S, std::decay_t<Args>...>>(std::forward<Args>(args)...));
+  constexpr bool lists = requires { typename S::handles; };
+  constexpr bool can_be_made = std::is_constructible_v<S, std::decay_t<Args>...>;
+  static_assert(lists,
+                "a server lists what it handles: using handles = troupe::messages<add, get>;");
+  static_assert(can_be_made, "spawn's arguments do not fit a constructor of this server");
+  if constexpr (lists && can_be_made) {  // what is wrong is said once
+    mention_all(all_messages<S>());
+    return launch_server_of(
+        home, options, class_of<S>,
+        std::make_unique<maker_of<S, std::decay_t<Args>...>>(std::forward<Args>(args)...));
+  } else {
+    return {};
+  }
 }
 
 }  // namespace internal
