@@ -85,7 +85,7 @@ class outcome_of {
 using dialled = outcome_of<std::unique_ptr<stream>>;
 using moved = outcome_of<std::size_t>;
 
-// Two ends of one connection.
+// Two ends of one connection. A test with it runs twice, the second time over TLS.
 struct stream_pair {
   explicit stream_pair(hand_driven& world) {
     auto listening = world.bytes.listen({"127.0.0.1", 0},
@@ -95,9 +95,13 @@ struct stream_pair {
     const auto dial = world.bytes.dial({"127.0.0.1", (*listening)->port()}, 10s, got.handler());
     world.until([&] { return got.over() && server != nullptr; });
     client = std::move(got.value());
+    if (GENERATE(false, true)) start_tls(world);
   }
   std::unique_ptr<stream> client;
   std::unique_ptr<stream> server;
+
+ private:
+  void start_tls(hand_driven& world);
 };
 
 inline std::span<const std::byte> bytes_of(std::string_view text) {

@@ -1,6 +1,7 @@
 #include "reactor/errors.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
 
 #include <cerrno>
 
@@ -47,6 +48,7 @@ std::string_view explanation(io_errc code) noexcept {
       return "not permitted: ports below 1024 need a privilege, and a firewall may refuse others";
     case io_errc::too_many_files:
       return "no file descriptor is left: raise the limit (ulimit -n) or close connections";
+    case io_errc::tls: return "the two sides do not agree on TLS";
     case io_errc::other: return "";
   }
   return "";
@@ -67,6 +69,7 @@ std::string_view to_string(io_errc code) noexcept {
     case io_errc::no_such_address: return "no_such_address";
     case io_errc::not_permitted: return "not_permitted";
     case io_errc::too_many_files: return "too_many_files";
+    case io_errc::tls: return "tls";
     case io_errc::other: return "other";
   }
   return "other";
@@ -77,6 +80,9 @@ io_errc code_of(const boost::system::error_code& error) noexcept {
   if (error.category() == boost::asio::error::get_netdb_category() ||
       error.category() == boost::asio::error::get_addrinfo_category())
     return io_errc::no_such_host;
+  // Whoever cut it, it was not the peer's TLS.
+  if (error == boost::asio::ssl::error::stream_truncated) return io_errc::reset;
+  if (error.category() == boost::asio::error::get_ssl_category()) return io_errc::tls;
   if (error.category() == boost::system::system_category()) return code_of_errno(error.value());
   return io_errc::other;
 }
@@ -87,8 +93,9 @@ io_error make_error(const std::string& tried, io_errc code) {
 
 io_error make_error(const std::string& tried, const boost::system::error_code& error) {
   const io_errc code = code_of(error);
-  return code == io_errc::other ? io_error{code, tried + ": " + error.message()}
-                                : make_error(tried, code);
+  return code == io_errc::other || code == io_errc::tls
+             ? io_error{code, tried + ": " + error.message()}
+             : make_error(tried, code);
 }
 
 boost::system::error_code last_error() noexcept {

@@ -1,6 +1,9 @@
 #include "reactor/tcp_stream.hpp"
 
+#include "reactor/tls_context.hpp"
+
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
 
 #include <stdexcept>
 
@@ -12,7 +15,19 @@ endpoint to_endpoint(const asio::ip::tcp::endpoint& where) {
   return {where.address().to_string(), where.port()};
 }
 
+struct tcp_stream::tls_layer : asio::ssl::stream<asio::ip::tcp::socket&> {
+  using asio::ssl::stream<asio::ip::tcp::socket&>::stream;
+};
+
 // --- the connection ------------------------------------------------------------------------------
+
+template <class Operation>
+void tcp_stream::connection::through(Operation&& operation) {
+  if (tls != nullptr)
+    operation(*tls);
+  else
+    operation(socket);
+}
 
 void tcp_stream::connection::finish(direction connection::* which,
                                     const boost::system::error_code& failed, std::size_t bytes) {
@@ -21,8 +36,25 @@ void tcp_stream::connection::finish(direction connection::* which,
   if (!done) return;  // the stream was destroyed
   if (open && !failed) return done(bytes);
   if (open) way.end = failed;
+  done(failure(way, failed));
+}
+
+io_error tcp_stream::connection::failure(const direction& way,
+                                         const boost::system::error_code& failed) const {
   const std::string tried = std::string("cannot ") + way.action + ' ' + to_string(peer);
-  done(open ? make_error(tried, failed) : make_error(tried, io_errc::closed));
+  if (!open) return make_error(tried, io_errc::closed);
+  if (tls != nullptr)
+    if (const auto why = tls_failure(tls->native_handle(), failed))
+      return {io_errc::tls, "cannot speak TLS with " + to_string(peer) + ": " + *why};
+  return make_error(tried, failed);
+}
+
+// Tells the peer's TLS that this is the end and no cut (RFC 8446, 6.1), if the socket takes it at
+// once. The peer's own word for it is not waited for.
+void tcp_stream::connection::say_end(const std::shared_ptr<connection>& self) {
+  const bool in_order = !writing.end && (!reading.end || reading.end == asio::error::eof);
+  if (open && tls != nullptr && in_order && ::SSL_is_init_finished(tls->native_handle()) == 1)
+    tls->async_shutdown([self](const boost::system::error_code&) {});
 }
 
 void tcp_stream::connection::close() noexcept {
@@ -76,24 +108,51 @@ bool tcp_stream::begin(direction connection::* which, std::size_t room, handler 
 }
 
 void tcp_stream::read_some(std::span<std::byte> into, handler done) {
-  if (begin(&connection::reading, into.size(), std::move(done)))
-    connection_->socket.async_read_some(
+  if (!begin(&connection::reading, into.size(), std::move(done))) return;
+  connection_->through([&](auto& layer) {
+    layer.async_read_some(
         asio::buffer(into.data(), into.size()),
         [c = connection_](const boost::system::error_code& failed, std::size_t bytes) {
           c->finish(&connection::reading, failed, bytes);
         });
+  });
 }
 
 void tcp_stream::write_some(std::span<const std::byte> from, handler done) {
-  if (begin(&connection::writing, from.size(), std::move(done)))
-    connection_->socket.async_write_some(
+  if (!begin(&connection::writing, from.size(), std::move(done))) return;
+  connection_->through([&](auto& layer) {
+    layer.async_write_some(
         asio::buffer(from.data(), from.size()),
         [c = connection_](const boost::system::error_code& failed, std::size_t bytes) {
           c->finish(&connection::writing, failed, bytes);
         });
+  });
 }
 
-void tcp_stream::close() noexcept { connection_->close(); }
+// The handshake is the first thing read, so whatever ends a read ends it.
+void tcp_stream::start_tls(tls_context& ours, tls_side side, tls_handler done) {
+  if (connection_->tls != nullptr)
+    throw std::logic_error("a stream goes on over TLS once, before anything is read or written");
+  connection_->tls = std::make_shared<tls_layer>(connection_->socket, ours.native());
+  const bool begun =
+      begin(&connection::reading, 1, [c = connection_.get(), done = std::move(done)](auto over) {
+        if (over)
+          done(tls_peer_of(c->tls->native_handle()));
+        else
+          done(over.error());
+      });
+  if (begun)
+    connection_->tls->async_handshake(
+        side == tls_side::dialler ? asio::ssl::stream_base::client : asio::ssl::stream_base::server,
+        [c = connection_](const boost::system::error_code& failed) {
+          c->finish(&connection::reading, failed, 1);
+        });
+}
+
+void tcp_stream::close() noexcept {
+  connection_->say_end(connection_);
+  connection_->close();
+}
 void tcp_stream::reset() noexcept { connection_->reset(); }
 
 }  // namespace troupe::net

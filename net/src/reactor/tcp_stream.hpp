@@ -24,7 +24,7 @@ void open_socket(Socket& socket, const boost::asio::ip::tcp& protocol,
 }
 [[nodiscard]] endpoint to_endpoint(const boost::asio::ip::tcp::endpoint& where);
 
-// A connection over TCP.
+// A connection over TCP, or over TLS over TCP.
 class tcp_stream final : public stream, reactor::guest {
  public:
   tcp_stream(reactor& host, boost::asio::ip::tcp::socket socket, endpoint peer);
@@ -34,6 +34,7 @@ class tcp_stream final : public stream, reactor::guest {
 
   void read_some(std::span<std::byte> into, handler done) override;
   void write_some(std::span<const std::byte> from, handler done) override;
+  void start_tls(tls_context& ours, tls_side side, tls_handler done) override;
   void close() noexcept override;
   void reset() noexcept override;
   [[nodiscard]] const endpoint& peer() const noexcept override { return connection_->peer; }
@@ -45,16 +46,24 @@ class tcp_stream final : public stream, reactor::guest {
     // How it ended. Asio would wait for a change that does not come any more.
     boost::system::error_code end = {};
   };
+  struct tls_layer;
   // What the operations under way share with the handle.
   struct connection {
     boost::asio::ip::tcp::socket socket;
     endpoint peer;
+    std::shared_ptr<tls_layer> tls = {};  // over the socket, once it goes on so
     direction reading{"read from"};
     direction writing{"write to"};
     bool open = true;
 
     void finish(direction connection::* which, const boost::system::error_code& failed,
                 std::size_t bytes);
+    // Calls it with what the bytes go through.
+    template <class Operation>
+    void through(Operation&& operation);
+    [[nodiscard]] io_error failure(const direction& way,
+                                   const boost::system::error_code& failed) const;
+    void say_end(const std::shared_ptr<connection>& self);
     void close() noexcept;
     void reset() noexcept;
   };

@@ -47,6 +47,7 @@ enum class io_errc : std::uint8_t {
   no_such_address,  // to listen at: it is not one of this machine
   not_permitted,
   too_many_files,  // this program, or the machine, has no descriptor left
+  tls,             // the two sides do not agree on TLS; the text says why
   other,           // the text says what
 };
 
@@ -85,6 +86,20 @@ class [[nodiscard]] io_result {
 //   uncalled, and the handles that they own; all others are destroyed before it.
 // - What a callback throws is logged, and the others go on.
 
+/// Who shakes hands for TLS.
+enum class tls_side : std::uint8_t { dialler, acceptor };
+
+/// What this side brings to it: made by the library from node_options::tls.
+class tls_context;
+
+/// What the handshake of TLS tells of the other side.
+struct tls_peer {
+  /// The URIs that its certificate names, by the word of an authority that this side trusts.
+  std::vector<std::string> uris;
+  /// The same bytes on both sides of this connection, and on no other one. (RFC 9266)
+  std::vector<std::byte> channel_binding;
+};
+
 /// A connection: bytes in order, both ways, in pieces of any size. Destroying it resets it.
 class stream {
  public:
@@ -99,6 +114,12 @@ class stream {
   /// Writes as much as the way takes now; waits until it takes something. Conditions as for
   /// reading.
   virtual void write_some(std::span<const std::byte> from, handler done) = 0;
+  /// Goes on over TLS 1.3, with certificates on both sides. To be called once and first; nothing is
+  /// read or written before the callback. In TLS the dialler is done before the acceptor has judged
+  /// its certificate, so the first read may still give `tls`. No time limit: close or destroy the
+  /// stream. Throws std::logic_error if this transport has no TLS.
+  using tls_handler = std::function<void(io_result<tls_peer>)>;
+  virtual void start_tls(tls_context& ours, tls_side side, tls_handler done);
   /// Ends it in good order: the peer reads what was written, then `eof`, unless it had sent what
   /// was not read here, which may turn this into a reset. Callbacks under way get `closed`, and so
   /// does what is begun later.
