@@ -202,7 +202,8 @@ TEST_CASE("every refusal goes over the wire as itself and says what to do") {
                                                  {refusal::lost_tie, "the other connection stays"},
                                                  {refusal::credentials, "the same cookie"},
                                                  {refusal::malformed, "uses this port"},
-                                                 {refusal::unavailable, "try again later"}};
+                                                 {refusal::unavailable, "try again later"},
+                                                 {refusal::certificate, "as a URI"}};
   CHECK(advice.size() == static_cast<std::size_t>(wire::refused::cause_MAX));
   for (const auto& [reason, says] : advice) {
     const auto may_join = [&](const peer_info&) { return std::optional(reason); };
@@ -214,6 +215,42 @@ TEST_CASE("every refusal goes over the wire as itself and says what to do") {
       CHECK_THAT(failure.text,
                  matchers::ContainsSubstring("(" + std::string(to_string(reason)) + ")"));
     }
+  }
+}
+
+TEST_CASE("a node whose certificate does not name it is refused, and both sides say so") {
+  const auto certified = [](handshake_identity who, std::vector<std::string> uris) {
+    who.certified = std::move(uris);
+    return who;
+  };
+  const std::vector<std::string> names_a = {"troupe:c@127.0.0.1", "troupe:a@127.0.0.1"};
+  const std::vector<std::string> names_b = {"troupe:b@127.0.0.1"};
+  const auto run = [&](const std::vector<std::string>& of_a, const std::vector<std::string>& of_b) {
+    pair nodes{handshake::dial(certified(a(), of_b), secret, b_name),
+               handshake::accept(certified(b(), of_a), secret, anybody)};
+    nodes.run();
+    return std::pair(nodes.at_dialler, nodes.at_acceptor);
+  };
+  const auto [dialler, acceptor] = run(names_a, names_b);
+  CHECK(connected(dialler));
+  CHECK(connected(acceptor));
+  const std::vector<std::string> none;
+  const std::vector<std::string> near = {"troupe:a@127.0.0.10", "a@127.0.0.1",
+                                         "troupe:a@127.0.0.1:7400", "TROUPE:a@127.0.0.1",
+                                         std::string("troupe:a@127.0.0.1\0", 19)};
+  for (const auto& [of_a, of_b, wrong] :
+       {std::tuple(none, names_b, "names no node and not troupe:a@127.0.0.1"),
+        std::tuple(near, names_b, "and not troupe:a@127.0.0.1"),
+        std::tuple(names_b, names_b, "names troupe:b@127.0.0.1 and not troupe:a@127.0.0.1"),
+        std::tuple(names_a, names_a, "and not troupe:b@127.0.0.1")}) {
+    const auto [at_dialler, at_acceptor] = run(of_a, of_b);
+    const auto here = failure_of(at_dialler);
+    const auto there = failure_of(at_acceptor);
+    CHECK(here.reason == refusal::certificate);
+    CHECK(there.reason == refusal::certificate);
+    CHECK((here.refused_by == side::us) != (there.refused_by == side::us));
+    CHECK_THAT(here.refused_by == side::us ? here.text : there.text,
+               matchers::ContainsSubstring(wrong));
   }
 }
 

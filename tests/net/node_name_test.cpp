@@ -44,6 +44,14 @@ TEST_CASE("an IPv6 address stands in brackets and is given without them") {
   CHECK(name("a@[::1]:7400").host() == "::1");
 }
 
+TEST_CASE("the URI of a node in a certificate has its app and host, and no port") {
+  const auto uri_of = [](std::string_view text) {
+    return std::get<node_name>(node_name::parse(text)).uri();
+  };
+  CHECK(uri_of("a@db.example:7400") == "troupe:a@db.example");
+  CHECK(uri_of("a@[::1]:80") == "troupe:a@[::1]");
+}
+
 TEST_CASE("names are equal if their texts are") {
   CHECK(name("a@h:1") == name("a@h:1"));
   CHECK(name("a@h:1") != name("A@h:1"));

@@ -6,6 +6,7 @@
 
 #include "wire/frame.hpp"
 #include "wire/limits.hpp"
+#include "wire/printable.hpp"
 
 namespace troupe::net {
 
@@ -16,7 +17,8 @@ static_assert(static_cast<int>(refusal::version) == wire::refused::version &&
               static_cast<int>(refusal::lost_tie) == wire::refused::lost_tie &&
               static_cast<int>(refusal::credentials) == wire::refused::credentials &&
               static_cast<int>(refusal::malformed) == wire::refused::malformed &&
-              static_cast<int>(refusal::unavailable) == wire::refused::unavailable);
+              static_cast<int>(refusal::unavailable) == wire::refused::unavailable &&
+              static_cast<int>(refusal::certificate) == wire::refused::certificate);
 
 struct handshake::incoming {
   std::span<const std::byte> body;
@@ -77,6 +79,10 @@ refusal_texts texts(refusal reason) {
               "ends"};
     case refusal::unavailable:
       return {"unavailable", "the node takes no connection now; try again later"};
+    case refusal::certificate:
+      return {"certificate",
+              "give each node a certificate that has troupe:app@host of its name among its subject "
+              "alternative names, as a URI"};
     case refusal::unspecified: break;
   }
   return {"unspecified", "one of the two nodes is newer and knows more reasons: look in its log"};
@@ -84,7 +90,7 @@ refusal_texts texts(refusal reason) {
 
 refusal from_wire(wire::refused::cause code) {
   // Numbers that this version does not know arrive as they are.
-  const bool known = code >= wire::refused::unspecified && code <= wire::refused::unavailable;
+  const bool known = code >= wire::refused::unspecified && code <= wire::refused::certificate;
   return known ? static_cast<refusal>(code) : refusal::unspecified;
 }
 
@@ -96,6 +102,13 @@ std::vector<std::byte> serialized(const wire::frame& frame) {
   std::vector<std::byte> out;
   append_frame(out, frame);
   return out;
+}
+
+std::string listed(const std::vector<std::string>& uris) {
+  constexpr std::size_t longest = 300;
+  std::string out;
+  for (const auto& uri : uris) out += (out.empty() ? "" : " ") + uri;
+  return out.empty() ? "no node" : printable(out, longest);
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -252,6 +265,9 @@ std::optional<handshake_failure> handshake::check_identity(const peer_info& peer
   if (peer.name == us_.name) return refuse(refusal::name, "it has this node's own name");
   if (dialled_ && peer.name != *dialled_)
     return refuse(refusal::name, "it answered where " + dialled_->text() + " was dialled");
+  if (us_.certified && std::ranges::find(*us_.certified, peer.name.uri()) == us_.certified->end())
+    return refuse(refusal::certificate, "its certificate names " + listed(*us_.certified) +
+                                            " and not " + peer.name.uri());
   return std::nullopt;
 }
 

@@ -31,6 +31,7 @@ enum class refusal {
   credentials = 6,
   malformed = 7,
   unavailable = 8,
+  certificate = 9,
 };
 
 /// One word for metrics and logs.
@@ -49,6 +50,8 @@ struct handshake_identity {
   std::uint32_t protocol_max = newest_protocol;
   /// What ties the proofs to the channel below, the same on both sides; empty without TLS.
   std::vector<std::byte> channel_binding{};
+  /// The URIs that the other side's certificate names; nothing without TLS.
+  std::optional<std::vector<std::string>> certified{};
 };
 
 /// What the other node says of itself, and what both agreed on.

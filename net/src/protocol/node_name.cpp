@@ -164,4 +164,6 @@ std::string_view node_name::host() const noexcept {
   return host;
 }
 
+std::string node_name::uri() const { return "troupe:" + text_.substr(0, text_.rfind(':')); }
+
 }  // namespace troupe::net

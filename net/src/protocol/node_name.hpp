@@ -40,6 +40,9 @@ class node_name {
   /// Without the brackets of an IPv6 address: what a resolver takes.
   [[nodiscard]] std::string_view host() const noexcept;
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  /// By which a certificate names the node, `troupe:app@host`: a certificate is for a place, and
+  /// the system may choose the port.
+  [[nodiscard]] std::string uri() const;
 
   friend bool operator==(const node_name&, const node_name&) = default;
   friend auto operator<=>(const node_name&, const node_name&) = default;
