@@ -20,6 +20,8 @@ foreach(part IN LISTS parts)
     DESTINATION ${package_dir})
 endforeach()
 
+install(PROGRAMS cmake/certificates.sh TYPE BIN RENAME troupe-certificates)
+
 configure_package_config_file(cmake/troupeConfig.cmake.in troupeConfig.cmake
   INSTALL_DESTINATION ${package_dir})
 # Before 1.0 every minor version may change the interface.
