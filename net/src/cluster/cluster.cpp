@@ -7,6 +7,7 @@
 #include "platform/cookie_file.hpp"
 #include "platform/environment.hpp"
 #include "platform/peer_environment.hpp"
+#include "reactor/tls_files.hpp"
 #include "wire/codec.hpp"
 #include "wire/printable.hpp"
 
@@ -41,6 +42,23 @@ cookie loaded_cookie(const node_options& options) {
   return std::move(std::get<cookie>(loaded));
 }
 
+// Null without TLS. The environment does not speak of carriers, which are for simulations.
+std::shared_ptr<tls_files> opened_tls(const node_options& options, const net::node_name& name) {
+  tls_options paths = options.tls;
+  const auto none = [&] {
+    return paths.certificate.empty() && paths.key.empty() && paths.authority.empty();
+  };
+  if (none() && options.carrier == nullptr)
+    paths = {environment_value(tls_certificate_variable), environment_value(tls_key_variable),
+             environment_value(tls_authority_variable)};
+  if (none()) return nullptr;
+  if (options.carrier != nullptr)
+    throw node_error("node_options::tls is for TCP: leave it empty with node_options::carrier");
+  auto made = std::make_shared<tls_files>(std::move(paths), name.uri());
+  if (const auto wrong = made->refresh()) throw node_error(wrong->text);
+  return made;
+}
+
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -64,17 +82,19 @@ cluster::cluster(troupe::system& system, node_options options)
       name_(parsed_name(options_)),
       incarnation_(fresh_incarnation(system)),
       secret_(loaded_cookie(options_)),
+      tls_(opened_tls(options_, name_)),
       transport_(options_.carrier != nullptr ? *options_.carrier : *transport_of(system)) {}
 
 // --- life ---------------------------------------------------------------------------------------
 
 void cluster::listen() {
   const std::string host(name_.host());
-  if (!is_loopback(host) && !options_.listen_insecure)
+  const bool exposed = !is_loopback(host) && tls_ == nullptr;
+  if (exposed && !options_.listen_insecure)
     throw node_error("cannot listen on " + name_.text() +
-                     " without TLS, which this version does not have: take a loopback address, or "
-                     "set node_options::listen_insecure if the network is closed to strangers");
-  if (!is_loopback(host))
+                     " without TLS: give node_options::tls, take a loopback address, or set "
+                     "node_options::listen_insecure if the network is closed to strangers");
+  if (exposed)
     system_.log(log_level::warning, "node " + name_.text() +
                                         " listens without TLS (listen_insecure): whoever is on the "
                                         "network can read and alter what it says");
@@ -246,6 +266,16 @@ handshake_identity cluster::identity() const {
   return us;
 }
 
+tls_context* cluster::tls() {
+  if (tls_ == nullptr) return nullptr;
+  const tls_context* const before = tls_->current();
+  if (const auto wrong = tls_->refresh())
+    warn("the TLS files have changed, and what they held before is still used: " + wrong->text);
+  if (tls_->current() != before)
+    system_.log(log_level::info, "node " + name_.text() + ": new connections use new TLS files");
+  return tls_->current();
+}
+
 // Asked by a handshake about a node that dials this one.
 std::optional<refusal> cluster::may_join(const peer_info& peer) {
   if (!open()) return refusal::unavailable;
@@ -298,10 +328,10 @@ void cluster::forget(const session& over) {
   if (sessions_.empty()) stopped_ = nullptr;
 }
 
-void cluster::note_refusal(const remote_node* dialled, const handshake_failure& failure) {
+void cluster::note_refusal(const remote_node* dialled, const std::string& why) {
   warn((dialled == nullptr ? "a connection that came in was refused: "
                            : "the connection to " + dialled->name() + " was refused: ") +
-       failure.text);
+       why);
 }
 
 void cluster::warn(const std::string& text) {

@@ -19,6 +19,10 @@
 #include "platform/lock.hpp"
 #include "protocol/cookie.hpp"
 
+namespace troupe::net {
+class tls_files;
+}
+
 namespace troupe::net::internal {
 
 /// What a node is made of: who it is, whom it knows, and the sessions with them. `deliver`,
@@ -52,11 +56,14 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   void forget(const session& over);
   void came_up(const peer_info& peer);
   void went_down(const peer_info& peer, const std::string& why);
-  void note_refusal(const remote_node* dialled, const handshake_failure& failure);
+  void note_refusal(const remote_node* dialled, const std::string& why);
   std::variant<pid, exit_reason> start_offer(const connection_host::spawn_request& what,
                                              pid_mapper& pids);
   [[nodiscard]] bool open() const noexcept { return !closed_.load(std::memory_order_acquire); }
   [[nodiscard]] handshake_identity identity() const;
+  /// What a new connection brings to TLS; null if this node does without. Looks at the files.
+  [[nodiscard]] tls_context* tls();
+  [[nodiscard]] bool has_tls() const noexcept { return tls_ != nullptr; }
 
   [[nodiscard]] troupe::system& system() const noexcept { return system_; }
   [[nodiscard]] troupe::internal::engine& home() const noexcept { return system_.home(); }
@@ -87,6 +94,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   net::node_name name_;
   std::uint64_t incarnation_;
   cookie secret_;
+  std::shared_ptr<tls_files> tls_;  // null: without TLS
   transport& transport_;
   std::atomic<bool> closed_{false};
 

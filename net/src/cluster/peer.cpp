@@ -47,6 +47,12 @@ peer_plan::peer_plan(const node& home, peer_options wanted)
     environment[cookie_variable] = own.cookie;
   else if (!own.cookie_file.empty())
     environment[cookie_file_variable] = own.cookie_file.string();
+  const auto pass_on = [&](const char* variable, const std::filesystem::path& file) {
+    if (!file.empty()) environment.try_emplace(variable, file.string());
+  };
+  pass_on(tls_certificate_variable, own.tls.certificate);
+  pass_on(tls_key_variable, own.tls.key);
+  pass_on(tls_authority_variable, own.tls.authority);
 }
 
 std::string did_not_start(const std::string& name) {

@@ -48,20 +48,43 @@ std::string session::who() const {
 // --- the handshake ------------------------------------------------------------------------------
 
 void session::start() {
-  const auto self = shared_from_this();
+  deadline_ = cluster_.bytes().after(cluster_.options().setup_time, [self = shared_from_this()] {
+    if (!self->up())
+      self->end("no handshake in time: it waited for " +
+                std::string(self->handshake_ ? self->handshake_->waiting_for() : "that of TLS"));
+  });
+  if (tls_context* const ours = cluster_.tls())
+    start_tls(*ours);
+  else
+    shake_hands(std::nullopt);
+}
+
+// Within the time and number that hold for all who have not proved themselves.
+void session::start_tls(tls_context& ours) {
+  const auto side = dialled_ ? tls_side::dialler : tls_side::acceptor;
+  stream_->start_tls(ours, side, [self = shared_from_this()](io_result<tls_peer> secured) {
+    if (self->ended_) return;
+    if (secured)
+      self->shake_hands(std::move(*secured));
+    else
+      self->cannot_read(secured.error());
+  });
+}
+
+void session::shake_hands(std::optional<tls_peer> secured) {
+  handshake_identity us = cluster_.identity();
+  if (secured) {
+    us.channel_binding = std::move(secured->channel_binding);
+    us.certified = std::move(secured->uris);
+  }
   if (dialled_)
-    handshake_.emplace(handshake::dial(cluster_.identity(), cluster_.secret(), remote_->parsed()));
+    handshake_.emplace(handshake::dial(std::move(us), cluster_.secret(), remote_->parsed()));
   else
     handshake_.emplace(
-        handshake::accept(cluster_.identity(), cluster_.secret(), [this](const peer_info& peer) {
+        handshake::accept(std::move(us), cluster_.secret(), [this](const peer_info& peer) {
           claimed_ = peer;
           return cluster_.may_join(peer);
         }));
-  deadline_ = cluster_.bytes().after(cluster_.options().setup_time, [self] {
-    if (self->handshake_)
-      self->end("no handshake in time: it waited for " +
-                std::string(self->handshake_->waiting_for()));
-  });
   const handshake_step step = handshake_->start();
   out_.insert(out_.end(), step.write.begin(), step.write.end());
   write_on();
@@ -74,7 +97,7 @@ void session::take_handshake(std::span<const std::byte> body) {
   if (const auto* failure = std::get_if<handshake_failure>(&step.outcome)) {
     leaving_ = failure->text;  // the refusal goes out, then the stream closes
     if (failure->reason != refusal::lost_tie)
-      cluster_.note_refusal(remote_.get(), *failure);
+      cluster_.note_refusal(remote_.get(), failure->text);
     else if (dialled_)
       remote_->lost_tie();
     return write_on();
@@ -106,10 +129,21 @@ void session::read_on() {
                      : handshake_read_bytes);  // here, where the splitter is done with it
   stream_->read_some(in_, [self = shared_from_this()](io_result<std::size_t> got) {
     if (self->ended_) return;
-    if (!got) return self->end(got.error().text);
+    if (!got) return self->cannot_read(got.error());
     self->take(std::span(self->in_).first(*got));
     self->read_on();
   });
+}
+
+// A dialler whose peer closes at the first byte is not told why: it may want TLS.
+void session::cannot_read(const io_error& why) {
+  const bool unheard = dialled_ && handshake_ && !heard_ && !cluster_.has_tls();
+  const bool closed = why.code == io_errc::eof || why.code == io_errc::reset;
+  std::string text = why.text;
+  if (unheard && closed)
+    text += " before it said a word: it may speak TLS, then give this node node_options::tls, too";
+  if (why.code == io_errc::tls || (unheard && closed)) cluster_.note_refusal(remote_.get(), text);
+  end(text);
 }
 
 void session::take(std::span<const std::byte> bytes) {
@@ -168,11 +202,16 @@ void session::write_on() {
                       [self = shared_from_this()](io_result<std::size_t> done) {
                         self->write_under_way_ = false;
                         if (self->ended_) return;
-                        if (!done) return self->end(done.error().text);
+                        if (!done) return self->cannot_write(done.error());
                         self->sent_ += *done;
                         self->write_on();
                         if (!self->ended_ && self->remote_ != nullptr) self->remote_->flush();
                       });
+}
+
+// Why a peer has broken off the handshake comes by what it said last, which is still to be read.
+void session::cannot_write(const io_error& why) {
+  if (!handshake_) end(why.text);
 }
 
 void session::leave(wire::goodbye::cause why, std::string_view text) {

@@ -48,12 +48,16 @@ class session final : public std::enable_shared_from_this<session>, private conn
   static constexpr std::size_t high_water = std::size_t{1} << 20;
 
  private:
+  void start_tls(tls_context& ours);
+  void shake_hands(std::optional<tls_peer> secured);
   void read_on();
+  void cannot_read(const io_error& why);
   void take(std::span<const std::byte> bytes);
   void take_handshake(std::span<const std::byte> body);
   void take_frame(std::span<const std::byte> body);
   void connected(const peer_info& peer);
   void write_on();
+  void cannot_write(const io_error& why);
   void arm_tick();
   void on_tick();
   void end(const std::string& why);

@@ -17,6 +17,10 @@ namespace troupe::net {
 inline constexpr const char* node_variable = "TROUPE_NODE";
 inline constexpr const char* parent_variable = "TROUPE_PEER_OF";
 inline constexpr const char* stop_variable = "TROUPE_PEER_STOP_MS";
+/// The files of tls_options.
+inline constexpr const char* tls_certificate_variable = "TROUPE_TLS_CERTIFICATE";
+inline constexpr const char* tls_key_variable = "TROUPE_TLS_KEY";
+inline constexpr const char* tls_authority_variable = "TROUPE_TLS_AUTHORITY";
 
 // --- in the peer
 

@@ -13,12 +13,19 @@ namespace {
 // message and is given back, so that a thousand idle connections hold 64 MiB at most.
 constexpr std::size_t kept_buffer_bytes = 64 * 1024;
 
+// A record of TLS, of its handshake or with an alert, begins so: far above any length of ours.
+constexpr bool begins_tls(std::uint32_t length) {
+  return length >> 16U == 0x1603 || length >> 16U == 0x1503;
+}
+
 }  // namespace
 
 std::string frame_length_error::text() const {
   if (what == cause::zero)
     return "the peer sent a frame of length 0, which no frame has: it does not speak troupe's node "
            "protocol; look for another program that uses this node's port";
+  if (begins_tls(length))
+    return "the peer speaks TLS and this node does not: give both node_options::tls, or neither";
   return "the peer sent a frame of " + std::to_string(length) + " bytes where " +
          std::to_string(cap) +
          " are allowed: it does not speak troupe's node protocol, or its limits.message_bytes is "

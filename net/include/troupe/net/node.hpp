@@ -1,5 +1,6 @@
 #pragma once
 
+#include <troupe/net/tls.hpp>
 #include <troupe/troupe.hpp>
 
 #include <filesystem>
@@ -28,6 +29,9 @@ struct node_options {
   std::filesystem::path cookie_file = {};
   /// Left out of `nodes()` and of node monitors on the other side. (Erlang: hidden node.)
   bool hidden = false;
+  /// With it all connections of this node are encrypted, and both sides show certificates. Over TCP
+  /// only.
+  tls_options tls = {};
   /// Without TLS a node listens on loopback addresses only, unless this says that the network is
   /// closed to strangers: what crosses it can be read and altered by whoever is on the way.
   bool listen_insecure = false;
@@ -46,7 +50,7 @@ struct node_options {
   /// As they are in memory; answers that this node itself owes to a peer that does not read count
   /// too, as they are on the wire.
   std::size_t max_queued_bytes = std::size_t{64} << 20;
-  /// What carries the bytes; it must outlive the system's processes. Null: TCP.
+  /// What carries the bytes; it must outlive the system's processes. Null: TCP, or TLS over it.
   transport* carrier = nullptr;
 };
 
@@ -101,7 +105,8 @@ struct spawn_order {
 ///     system.send({"counter", "b@127.0.0.1:7401"}, add{1});
 class node {
  public:
-  /// Listens. Throws node_error: bad name, no cookie, address in use, not loopback.
+  /// Listens. Throws node_error: bad name, no cookie, address in use, neither TLS nor loopback, TLS
+  /// files that are missing, wrong, expired, or not this node's.
   node(troupe::system& system, node_options options);
   /// Says goodbye to all nodes and closes. What was sent before may not have left.
   ~node();

@@ -16,9 +16,13 @@ namespace troupe::net {
 /// | TROUPE_NODE         | `name`: what a node without a name of its own takes                |
 /// | TROUPE_COOKIE       | the cookie of the parent's node, if its options hold it            |
 /// | TROUPE_COOKIE_FILE  | the file of that cookie, if its options name one                   |
+/// | TROUPE_TLS_...      | the files of the parent's TLS, if its options name them            |
 /// | TROUPE_PEER_OF      | the name of the parent's node                                      |
 /// | TROUPE_PEER_FD      | the socket whose other end is the parent; closed: the parent ended |
 /// | TROUPE_PEER_STOP_MS | `stop_time`                                                        |
+///
+/// A peer of a node with TLS speaks TLS, too: with the parent's certificate, which must then name
+/// the peer as well, or with another one whose files `environment` names (see tls_options).
 ///
 /// The peer shares this process's standard output and error. It has no input, none of its other
 /// open files, no signal blocked or ignored, and a process group of its own: SIGINT from the
@@ -29,7 +33,8 @@ struct peer_options {
   /// A path, or a name to look up in PATH. Empty: the program that runs now.
   std::string program = {};
   std::vector<std::string> arguments = {};
-  /// Added to this process's environment. The variables above win over it.
+  /// Added to this process's environment. The variables above win over it, but for
+  /// those of TLS.
   std::map<std::string, std::string> environment = {};
   /// How long it may take until its node has joined.
   std::chrono::nanoseconds start_time = std::chrono::seconds(10);
