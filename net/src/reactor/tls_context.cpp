@@ -79,7 +79,7 @@ io_result<std::shared_ptr<tls_context>> tls_context::make(const pem_file& certif
                                                           const pem_file& key,
                                                           const pem_file& authority,
                                                           const std::string& uri) {
-  const std::shared_ptr<tls_context> made(new tls_context);
+  std::shared_ptr<tls_context> made(new tls_context);
   auto wrong = made->load(certificate, key, authority);
   if (!wrong) wrong = made->check_certificate(certificate, authority);
   if (!wrong) wrong = made->check_name(certificate, uri);
@@ -118,7 +118,7 @@ std::optional<std::string> tls_context::check_certificate(const pem_file& certif
                                                           const pem_file& authority) {
   SSL_CTX* const all = context_.native_handle();
   STACK_OF(X509)* between = nullptr;
-  SSL_CTX_get_extra_chain_certs(all, &between);
+  SSL_CTX_get_extra_chain_certs(all, static_cast<void*>(&between));
   for (const int purpose : {X509_PURPOSE_SSL_SERVER, X509_PURPOSE_SSL_CLIENT}) {
     const owned<X509_STORE_CTX, &X509_STORE_CTX_free> check(::X509_STORE_CTX_new());
     ::X509_STORE_CTX_init(check.get(), ::SSL_CTX_get_cert_store(all),

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <troupe/compiler.hpp>
+
 #include <filesystem>
 
 namespace troupe::net {
