@@ -159,6 +159,15 @@ TEST_CASE("a proof of the cookie that was made for another connection is refused
   CHECK(node.made.node->nodes().empty());
 }
 
+TEST_CASE("an end of the connection that TLS does not confirm is a cut, not a good end") {
+  const tls_node node("n");
+  rude_tls_client client(node.name(), {.shows = for_a()});
+  REQUIRE(client.join("a@127.0.0.1:7777", true).empty());
+  REQUIRE(node.logs("a@127.0.0.1:7777 is up"));
+  client.cut();
+  CHECK(node.logs("the peer reset the connection"));
+}
+
 TEST_CASE("a node with TLS and one without refuse each other, and both logs say what to do") {
   const tls_node secured("s");
   const test_node plain{{}, "p"};

@@ -137,6 +137,7 @@ void session::read_on() {
 
 // A dialler whose peer closes at the first byte is not told why: it may want TLS.
 void session::cannot_read(const io_error& why) {
+  if (leaving_) return end(*leaving_);
   const bool unheard = dialled_ && handshake_ && !heard_ && !cluster_.has_tls();
   const bool closed = why.code == io_errc::eof || why.code == io_errc::reset;
   std::string text = why.text;
@@ -209,9 +210,12 @@ void session::write_on() {
                       });
 }
 
-// Why a peer has broken off the handshake comes by what it said last, which is still to be read.
+// Why a peer has broken off the handshake is in its last words, which are still to be read.
 void session::cannot_write(const io_error& why) {
-  if (!handshake_) end(why.text);
+  if (leaving_)
+    end(*leaving_);
+  else if (!handshake_)
+    end(why.text);
 }
 
 void session::leave(wire::goodbye::cause why, std::string_view text) {
