@@ -220,6 +220,33 @@ TEST_CASE("a process of another node is refused with a text that says where it j
   CHECK(all.which_groups().empty());
 }
 
+TEST_CASE("members of other nodes are told of and all leave with their node in one event") {
+  checked_system sys;
+  const groups all(*sys);
+  const troupe::internal::remote_members others(*sys, "pg");
+  const pid one{3, (std::uint64_t{1} << 32) | 7}, two{3, (std::uint64_t{1} << 32) | 8};
+  const pid elsewhere{4, (std::uint64_t{1} << 32) | 7}, here = sys->spawn(idler);
+  all.join("workers", here);
+  sys->run([&](context self) -> task<> {
+    all.monitor(self, "workers");
+    others.join("workers", {one, two, one});
+    others.join("workers", {elsewhere});
+    others.join("others", {one});
+    CHECK((co_await self.receive<groups::joined>()).processes == pids{one, two, one});
+    CHECK((co_await self.receive<groups::joined>()).processes == pids{elsewhere});
+    CHECK(all.members("workers") == pids{here, one, two, one, elsewhere});
+    CHECK(all.local_members("workers") == pids{here});
+    CHECK(all.which_local_groups() == names{"workers"});
+    others.leave("workers", {two, two});
+    CHECK((co_await self.receive<groups::left>()).processes == pids{two});
+    others.leave_all(3);
+    CHECK((co_await self.receive<groups::left>()).processes == pids{one, one});
+    CHECK(all.members("workers") == pids{here, elsewhere});
+    CHECK(all.which_groups() == names{"workers"});
+    CHECK(co_await nothing_told(self));
+  });
+}
+
 TEST_CASE("what is sent to a group reaches each member as often as it joined") {
   checked_system sys;
   const groups all(*sys);

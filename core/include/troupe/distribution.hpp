@@ -7,6 +7,9 @@
 #include <troupe/signals.hpp>
 
 #include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace troupe {
 
@@ -24,6 +27,9 @@ class distribution {
   virtual void deliver(const destination& to, message what) noexcept = 0;
   /// What to call the node of that index in reports.
   [[nodiscard]] virtual std::string node_name(std::uint32_t node) const = 0;
+  /// A scope of process groups is used here from now on: what other nodes say of their members in
+  /// it is to be entered by `internal::remote_members`. Any thread; must not wait.
+  virtual void share_groups(std::string_view /*scope*/) noexcept {}
 };
 
 namespace internal {
@@ -31,6 +37,8 @@ namespace internal {
 /// Sets where messages for other nodes go; null: nowhere, they come back as `noconnection`. The
 /// engine keeps what was ever set until it ends, because a thread may be just handing it a message.
 void attach(engine& home, std::shared_ptr<distribution> carrier);
+/// The scopes of process groups that are used already.
+[[nodiscard]] std::vector<std::string> scopes_of(engine& home);
 /// What idle workers of the engine wait in: its poller, or the one that `make` makes now if it has
 /// none. It lives until the workers have stopped, after the last process has ended. Any thread.
 std::shared_ptr<poller> poller_of(engine& home,

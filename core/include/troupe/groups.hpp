@@ -16,7 +16,8 @@ namespace internal {
 class group_scope;
 }
 
-/// Groups of processes by name: to reach all who do some work, whoever they are now. (OTP: pg.)
+/// Groups of processes by name: to reach all who do some work, whoever they are now, on this node
+/// and on those that it is connected to. (OTP: pg.)
 ///
 ///     troupe::groups groups(system);
 ///     groups.join("workers", self);                  // or any other process of this system
@@ -30,6 +31,12 @@ class group_scope;
 ///
 /// What changes in one scope is told to all who monitor in one order, in which it happened. It is
 /// told before `join` and `leave` return: what the same process sends afterwards comes later.
+///
+/// Nodes that use a scope of the same name tell each other their own members: all when they
+/// connect, then each change, in its order. When a connection is lost, the members beyond it leave;
+/// when it stands again, they join. So the views of nodes that are connected become equal, and
+/// nobody waits for that: a message may come before its sender is seen to have joined, and a `down`
+/// before `left`. Hidden nodes take no part.
 class groups {
  public:
   /// What a process that monitors gets; `ref` is the one that `monitor` gave. A process that joined
@@ -68,7 +75,8 @@ class groups {
   }
   bool leave(std::string_view group, const std::vector<pid>& processes) const;
 
-  /// Who is in the group, in the order of joining; a process as often as it has joined.
+  /// Who is in the group, on all nodes, in the order in which this node has heard of it; a process
+  /// as often as it has joined.
   [[nodiscard]] std::vector<pid> members(std::string_view group) const;
   /// Those of this node.
   [[nodiscard]] std::vector<pid> local_members(std::string_view group) const;
@@ -98,4 +106,20 @@ class groups {
   std::shared_ptr<internal::group_scope> scope_;
 };
 
+namespace internal {
+
+/// For transports: the members of one scope on other nodes, as those say. Any thread.
+class remote_members {
+ public:
+  remote_members(troupe::system& home, std::string_view scope);
+  void join(std::string_view group, const std::vector<pid>& processes) const;
+  void leave(std::string_view group, const std::vector<pid>& processes) const;
+  /// All of that node leave; it is given as pids give it.
+  void leave_all(std::uint32_t node) const;
+
+ private:
+  std::shared_ptr<group_scope> scope_;
+};
+
+}  // namespace internal
 }  // namespace troupe

@@ -130,29 +130,42 @@ class directory_of : public directory {
     enter(key, std::span(&what, 1));
     return {};
   }
-  // Those that have ended are left out.
+  // Those of this system that have ended are left out; of others only who enters them can know.
   void add(const Key& key, entries what) {
     const locked hold(*this, changes, access::alone);
-    std::erase_if(what, [this](const entry& e) { return !knows(e.process); });
+    std::erase_if(what, [this](const entry& e) { return e.process.local() && !knows(e.process); });
     enter(key, what);
   }
   // Of the process's entries under the key those for which `which(n)` holds, n = 0 the oldest.
   template <class Which>
   std::size_t remove(const Key& key, pid process, Which which) {
     const locked hold(*this, changes, access::alone);
-    const entries out = take_out(key, process, which);
-    tell<typename Events::removed>(key, out);
-    return out.size();
+    std::size_t n = 0;
+    return take_out_and_tell(key,
+                             [&](const entry& e) { return e.process == process && which(n++); });
   }
   // Of each process the oldest entry under the key, as often as it is named; one event for all.
   std::size_t remove_once(const Key& key, std::span<const pid> processes) {
     const locked hold(*this, changes, access::alone);
-    entries out;
-    for (const pid p : processes)
-      for (entry& e : take_out(key, p, [](std::size_t n) { return n == 0; }))
-        out.push_back(std::move(e));
-    tell<typename Events::removed>(key, out);
-    return out.size();
+    std::unordered_map<pid, std::size_t> named;
+    for (const pid p : processes) ++named[p];
+    return take_out_and_tell(key, [&](const entry& e) {
+      const auto at = named.find(e.process);
+      if (at == named.end() || at->second == 0) return false;
+      --at->second;
+      return true;
+    });
+  }
+  // Of all keys the entries for which `which(entry)` holds; one event for each key.
+  template <class Which>
+  void remove_all(Which which) {
+    const locked hold(*this, changes, access::alone);
+    std::vector<Key> keys;
+    const auto look = [&](const Key& key, const entries& found) {
+      if (std::ranges::any_of(found, which)) keys.push_back(key);
+    };
+    each_held(look);
+    for (const Key& key : keys) take_out_and_tell(key, which);
   }
   // Changes the value of the process's oldest entry under the key; false if it has none.
   bool replace(const Key& key, pid process, Value value) {
@@ -234,7 +247,15 @@ class directory_of : public directory {
   }
 
   template <class Which>
-  entries take_out(const Key& key, pid process, Which which) {
+  std::size_t take_out_and_tell(const Key& key, Which which) {
+    const entries out = take_out(key, which);
+    tell<typename Events::removed>(key, out);
+    return out.size();
+  }
+
+  // `which` is asked of each entry once, the oldest first.
+  template <class Which>
+  entries take_out(const Key& key, Which which) {
     entries out;
     {
       const std::size_t index = shard_of(key);
@@ -242,21 +263,32 @@ class directory_of : public directory {
       const auto at = tables_[index].find(key);
       if (at == tables_[index].end()) return out;
       entries& there = at->second;
-      std::size_t n = 0;
-      for (auto e = there.begin(); e != there.end();) {
-        const bool goes = e->process == process && which(n++);
-        if (goes) out.push_back(std::move(*e));
-        e = goes ? there.erase(e) : std::next(e);
+      std::vector<bool> goes;  // all are asked before one is touched: a user's `which` may throw
+      goes.reserve(there.size());
+      for (const entry& e : there) goes.push_back(which(e));
+      auto kept = there.begin();
+      for (std::size_t i = 0; i < goes.size(); ++i) {
+        if (goes[i])
+          out.push_back(std::move(there[i]));
+        else if (&*kept++ != &there[i])
+          *std::prev(kept) = std::move(there[i]);
       }
+      there.erase(kept, there.end());
       if (there.empty()) tables_[index].erase(at);
     }
     size_ -= out.size();
-    const auto own = presences_.find(process);
-    if (out.empty() || own == presences_.end()) return out;
-    const auto times = own->second.times.find(key);
-    times->second -= out.size();
-    if (times->second == 0) own->second.times.erase(times);
+    for (const entry& e : out) note_removed(key, e.process);
     return out;
+  }
+
+  void note_removed(const Key& key, pid process) {
+    const auto at = presences_.find(process);
+    if (at == presences_.end()) return;  // it is being forgotten
+    presence& own = at->second;
+    const auto times = own.times.find(key);
+    if (--times->second > 0) return;
+    own.times.erase(times);
+    if (own.times.empty() && own.watched.empty()) presences_.erase(at);
   }
 
   template <class Event>
@@ -315,8 +347,9 @@ class directory_of : public directory {
       std::erase_if(at->second, is_its);
       if (at->second.empty()) watchers_of_.erase(at);
     }
+    const auto is_own = [&](const entry& e) { return e.process == process; };
     for (const auto& [key, times] : own.mapped().times)  // each entry is told by itself
-      for (const entry& e : take_out(key, process, [](std::size_t) { return true; }))
+      for (const entry& e : take_out(key, is_own))
         tell<typename Events::removed>(key, std::span(&e, 1));
   }
 

@@ -29,6 +29,15 @@ struct group_events {
   }
 };
 
+}  // namespace
+
+class group_scope final : public directory_of<std::string, nothing, group_events> {
+ public:
+  using directory_of::directory_of;
+};
+
+namespace {
+
 void check_local(std::string_view group, pid process) {
   if (process.local() && process) return;
   throw std::invalid_argument(
@@ -37,18 +46,50 @@ void check_local(std::string_view group, pid process) {
 }
 
 std::shared_ptr<group_scope> scope_of(engine& home, std::string_view name) {
-  const std::lock_guard lock(home.mutex);
-  const auto at = home.scopes.find(name);
-  if (at != home.scopes.end()) return at->second;
-  return home.scopes.emplace(name, std::make_shared<group_scope>(home)).first->second;
+  std::shared_ptr<group_scope> made;
+  {
+    const std::lock_guard lock(home.mutex);
+    const auto at = home.scopes.find(name);
+    if (at != home.scopes.end()) return at->second;
+    made = home.scopes.emplace(name, std::make_shared<group_scope>(home)).first->second;
+  }
+  // One that is attached only now finds the scope by `scopes_of`, behind the same lock.
+  if (distribution* const carrier = home.remote.load(std::memory_order_acquire))
+    carrier->share_groups(name);
+  return made;
+}
+
+group_scope::entries entries_of(const std::vector<pid>& processes) {
+  group_scope::entries all;
+  all.reserve(processes.size());
+  for (const pid p : processes) all.push_back({p, {}});
+  return all;
 }
 
 }  // namespace
 
-class group_scope final : public directory_of<std::string, nothing, group_events> {
- public:
-  using directory_of::directory_of;
-};
+std::vector<std::string> scopes_of(engine& home) {
+  const std::lock_guard lock(home.mutex);
+  std::vector<std::string> names;
+  names.reserve(home.scopes.size());
+  for (const auto& [name, scope] : home.scopes) names.push_back(name);
+  return names;
+}
+
+remote_members::remote_members(troupe::system& home, std::string_view scope)
+    : scope_(scope_of(home.home(), scope)) {}
+
+void remote_members::join(std::string_view group, const std::vector<pid>& processes) const {
+  scope_->add(std::string(group), entries_of(processes));
+}
+
+void remote_members::leave(std::string_view group, const std::vector<pid>& processes) const {
+  scope_->remove_once(std::string(group), processes);
+}
+
+void remote_members::leave_all(std::uint32_t node) const {
+  scope_->remove_all([node](const member& m) { return m.process.node == node; });
+}
 
 }  // namespace internal
 
@@ -60,12 +101,8 @@ groups::groups(troupe::system& home, std::string_view scope)
 
 void groups::join(std::string_view group, const std::vector<pid>& processes) const {
   for (const pid p : processes) internal::check_local(group, p);
-  internal::group_scope::entries all;
-  for (const pid p : processes) {
-    scope_->meet(p);
-    all.push_back({p, {}});
-  }
-  scope_->add(std::string(group), std::move(all));
+  for (const pid p : processes) scope_->meet(p);
+  scope_->add(std::string(group), internal::entries_of(processes));
 }
 
 bool groups::leave(std::string_view group, const std::vector<pid>& processes) const {
