@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "cluster/group_exchange.hpp"
 #include "platform/cookie_file.hpp"
 #include "platform/environment.hpp"
 #include "platform/peer_environment.hpp"
@@ -103,6 +104,7 @@ void cluster::listen() {
       open_listener({host, name_.port()});
       // Before a first connection can bring anything that is to be answered.
       core::attach(home(), shared_from_this());
+      for (const std::string& scope : core::scopes_of(home())) start_exchange(scope);
     });
   });
   announce_peer(name_.text(), incarnation_);
@@ -119,6 +121,8 @@ void cluster::open_listener(const endpoint& where) {
 void cluster::stop() {
   core::attach(home(), nullptr);
   closed_.store(true, std::memory_order_release);
+  if (!core::scopes_of(home()).empty())
+    system_.run([&](context self) { return end_exchanges(self); });
   outside_wait done(home());
   transport_.post([self = shared_from_this(), &done] {
     self->close_all(std::make_unique<outside_wait::notice>(done));
@@ -381,6 +385,36 @@ void cluster::subscribe(pid process) {
     for (const auto& [name, incarnation] : self->up_)
       core::deliver(self->home(), process, message::of(nodeup{name, incarnation}));
   });
+}
+
+// --- process groups -----------------------------------------------------------------------------
+
+// Not on the spot: the exchange is nobody's child and in nobody's quota.
+void cluster::share_groups(std::string_view scope) noexcept {
+  post([self = shared_from_this(), name = std::string(scope)] { self->start_exchange(name); });
+}
+
+void cluster::start_exchange(const std::string& scope) {
+  if (!open() || options_.hidden || exchanges_.contains(scope)) return;
+  try {
+    const child_spec tree = supervisor(
+        "groups", one_for_one{.intensity = 10, .period = std::chrono::seconds(10)},
+        {child<group_exchange>(scope, this, scope).name(group_exchange::name_for(scope))});
+    exchanges_.emplace(scope, tree.record().start(home(), {}));
+  } catch (const std::exception& e) {
+    warn("the process groups of the scope " + printable(scope, 300) +
+         " are not shared with other nodes: " + e.what());
+  }
+}
+
+task<> cluster::end_exchanges(context self) {
+  std::map<std::string, pid> all;
+  co_await run_on(transport_, [&] { all.swap(exchanges_); });
+  for (const auto& [scope, process] : all) {
+    const monitor_ref ref = self.monitor(process);
+    system_.exit(process, exit_reason::shutdown);
+    co_await self.receive<down>([&](const down& d) { return d.ref == ref; });
+  }
 }
 
 // --- what others may start ---

@@ -38,6 +38,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   // --- any thread
   void deliver(const destination& to, message what) noexcept override;
   [[nodiscard]] std::string node_name(std::uint32_t index) const override;
+  void share_groups(std::string_view scope) noexcept override;
   [[nodiscard]] std::shared_ptr<remote_node> remote(const net::node_name& name);
   [[nodiscard]] std::optional<std::uint32_t> index_of(const node_identity& node);
   [[nodiscard]] node_identity identity_of(std::uint32_t index) const;
@@ -86,6 +87,8 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   void close_all(std::unique_ptr<troupe::internal::outside_wait::notice> done);
   void deliver_here(const destination& to, message what) noexcept;
   void open_listener(const endpoint& where);
+  void start_exchange(const std::string& scope);
+  task<> end_exchanges(context self);
   [[nodiscard]] const known_node* known(std::uint32_t index) const noexcept;
 
   troupe::system& system_;
@@ -111,6 +114,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   std::unique_ptr<listener> listener_;
   std::list<std::shared_ptr<session>> sessions_;  // oldest first
   std::vector<pid> subscribers_;
+  std::map<std::string, pid> exchanges_;  // of process groups, by scope: their supervisors
   std::unique_ptr<troupe::internal::outside_wait::notice> stopped_;
 };
 

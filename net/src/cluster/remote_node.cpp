@@ -1,6 +1,7 @@
 #include "cluster/remote_node.hpp"
 
 #include "cluster/cluster.hpp"
+#include "cluster/group_exchange.hpp"
 #include "cluster/session.hpp"
 
 #include <algorithm>
@@ -18,6 +19,7 @@ constexpr std::chrono::nanoseconds longest_pause = 5s;
 // What only makes sense on the connection that it belongs to opens no new one.
 bool needs_connection(message& what) {
   if (what.type().kind == message_kind::reply) return false;
+  if (what.get_if<group_news>() != nullptr) return false;
   if (what.type().kind != message_kind::signal) return true;
   if (what.get_if<core::link_sent>() != nullptr || what.get_if<core::monitor_sent>() != nullptr)
     return true;
