@@ -190,6 +190,7 @@ struct event_manager_requests {
 };
 /// The address of an event manager: `self.send(alarms, alarm{...})` shows its handlers an event
 /// (OTP: notify), `self.call(alarms, which_handlers{})` asks it. A pid or a name does as well.
+/// The manager may be on another node; but handlers are made of code and cannot be sent there.
 /// What adds, deletes, swaps or stops can also be sent, as a handler does to its own manager, which
 /// it cannot call: `self.send(self, swap_handler("me", ...))`. Nobody is told of a failure then.
 using event_manager_ref = ref<event_manager_requests>;
