@@ -170,6 +170,7 @@ namespace {
 // Goes on by a microsecond whenever it is read.
 class counting_clock final : public troupe::clock {
  public:
+  void advance(std::chrono::microseconds by) { reads_ += by.count(); }
   troupe::steady_time now() const noexcept override {
     return troupe::steady_time(std::chrono::microseconds(reads_.fetch_add(1)));
   }
@@ -190,11 +191,72 @@ TEST_CASE("a poll with nothing to do looks for a moment, then sleeps until it is
   const std::int64_t before = time->reads();
   std::thread waits([&] { bytes.poll(troupe::infinity); });
   // Past the moment: each look reads the clock.
-  const std::int64_t looks = std::chrono::microseconds(reactor::spin_time).count();
+  const std::int64_t looks = default_busy_poll.count();
   while (time->reads() < before + looks) std::this_thread::yield();
   bytes.interrupt();
   waits.join();
   CHECK(time->reads() <= before + looks + 5);
+}
+
+namespace {
+
+// What polls read of the clock: once a look. The limit is shorter than they would look.
+struct looking_poller {
+  std::shared_ptr<counting_clock> time = std::make_shared<counting_clock>();
+  reactor bytes{time, std::make_shared<kept_log>(), std::make_shared<known_names>()};
+  static constexpr std::chrono::microseconds limit = default_busy_poll - 5us;
+
+  void work() {
+    bytes.post([] {});
+    bytes.poll(0ns);
+  }
+  [[nodiscard]] bool looks() {
+    const std::int64_t before = time->reads();
+    bytes.poll(limit);
+    return time->reads() - before >= limit.count();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a busy poll of no time sleeps at once") {
+  looking_poller p;
+  p.work();
+  CHECK(p.looks());
+  p.bytes.set_busy_poll(0ns);
+  p.work();
+  CHECK_FALSE(p.looks());
+}
+
+TEST_CASE(
+    "a poll looks no more where work comes too late for it and looks again where it does not") {
+  looking_poller p;
+  p.work();
+  for (int i = 0; i < 20; ++i) {
+    p.time->advance(reactor::busy_polls_of_sleepers * default_busy_poll);
+    p.bytes.poll(p.limit);
+  }
+  p.work();
+  CHECK_FALSE(p.looks());  // but would have found its end
+  p.work();
+  CHECK(p.looks());
+}
+
+TEST_CASE("a node ends and its processes run while a worker polls busily without end") {
+  troupe::system system({.workers = 2});
+  std::optional<troupe::net::node> node(
+      std::in_place, system,
+      troupe::net::node_options{.name = "busy@127.0.0.1:0",
+                                .cookie = "a cookie for a busy poll",
+                                .busy_poll = troupe::infinity});
+  for (int i = 0; i < 20; ++i)
+    CHECK(system.run([&](troupe::context self) -> troupe::task<int> {
+      const auto child = self.spawn_monitor([](troupe::context) -> troupe::process { co_return; });
+      (void)co_await self.receive<troupe::down>(
+          [&](const troupe::down& d) { return d.ref == child.ref; });
+      co_return co_await run_on(*transport_of(system), [&] { return i; });
+    }) == i);
+  node.reset();
 }
 
 TEST_CASE("an interrupt that comes before the poll is not lost") {

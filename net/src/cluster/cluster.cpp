@@ -84,7 +84,9 @@ cluster::cluster(troupe::system& system, node_options options)
       incarnation_(fresh_incarnation(system)),
       secret_(loaded_cookie(options_)),
       tls_(opened_tls(options_, name_)),
-      transport_(options_.carrier != nullptr ? *options_.carrier : *transport_of(system)) {}
+      transport_(options_.carrier != nullptr ? *options_.carrier : *transport_of(system)) {
+  if (options_.carrier == nullptr) set_busy_poll(system, options_.busy_poll);
+}
 
 // --- life ---------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 #include "reactor/timer.hpp"
 
 #include <troupe/exit_reason.hpp>
+#include <troupe/sync.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -90,14 +91,23 @@ bool reactor::run_ready() noexcept {
 
 // Whether a handler ran.
 bool reactor::wait(std::chrono::nanoseconds limit) noexcept {
-  const steady_time start = now();
-  const steady_time deadline = limit < longest_delay ? start + limit : steady_time::max();
-  const steady_time spin_until = std::min(deadline, last_work_ + spin_time);
-  for (steady_time t = start; t < spin_until; t = now()) {
-    if (run_ready()) return true;
+  const steady_time deadline = limit < longest_delay ? now() + limit : steady_time::max();
+  if (run_ready()) return true;
+  const auto most = busy_poll_.load(std::memory_order_relaxed);
+  bool ran = false;
+  for (const auto until = std::min(deadline, later(last_work_, std::min(looks_for_, most)));
+       !ran && now() < until; ran = run_ready()) {
     if (io_.stopped()) return false;
+    troupe::internal::std_sync::yield();  // the peer may be waiting for this very core
   }
-  bool ran = true;
+  if (!ran) ran = sleep(deadline);
+  if (ran)
+    looks_for_ = (now() - last_work_) / busy_polls_of_sleepers < most ? most : looks_for_ / 2;
+  return ran;
+}
+
+bool reactor::sleep(steady_time deadline) noexcept {
+  bool ran = true;  // what throws has run
   guarded([&] {
     set_alarm(deadline);
     ran = io_.run_one() > 0;

@@ -20,9 +20,9 @@ class reactor final : public poller, public transport {
  public:
   // Handlers that one poll runs at most, so that processes get their turn.
   static constexpr std::size_t handlers_per_poll = 256;
-  // A poll goes on looking for so long after the last handler before it sleeps: an answer over
-  // loopback comes sooner than a sleeping thread wakes up.
-  static constexpr std::chrono::microseconds spin_time{20};
+  // Work that came within so many busy polls would have come within one, had its sender not slept:
+  // a thread takes about that long to wake up.
+  static constexpr int busy_polls_of_sleepers = 4;
   // Delays beyond it are taken for it: later points in time do not fit into a steady_time.
   static constexpr std::chrono::hours longest_delay{24 * 365 * 100};
   // Connections that may wait to be accepted; the operating system may allow fewer.
@@ -39,6 +39,11 @@ class reactor final : public poller, public transport {
   ~reactor() override;
   reactor(const reactor&) = delete;
   reactor& operator=(const reactor&) = delete;
+
+  // See node_options::busy_poll. Any thread.
+  void set_busy_poll(std::chrono::nanoseconds time) noexcept {
+    busy_poll_.store(time, std::memory_order_relaxed);
+  }
 
   void poll(std::chrono::nanoseconds limit) noexcept override;
   void interrupt() noexcept override;
@@ -84,6 +89,7 @@ class reactor final : public poller, public transport {
  private:
   bool run_ready() noexcept;
   bool wait(std::chrono::nanoseconds limit) noexcept;
+  bool sleep(steady_time deadline) noexcept;
   void set_alarm(steady_time when);
   void report_exception() const noexcept;
 
@@ -100,6 +106,7 @@ class reactor final : public poller, public transport {
   guest_book guests_;  // before `io_`, whose callbacks own some
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> polling_{false};
+  std::atomic<std::chrono::nanoseconds> busy_poll_{default_busy_poll};
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> stay_;
 
@@ -107,6 +114,9 @@ class reactor final : public poller, public transport {
   boost::asio::steady_timer alarm_;
   steady_time alarm_at_ = steady_time::max();
   steady_time last_work_{};
+  // For how long to look at the sockets: the whole busy poll after work that looking would find;
+  // half as long after each that came too late.
+  std::chrono::nanoseconds looks_for_ = default_busy_poll;
 };
 
 }  // namespace troupe::net

@@ -22,12 +22,16 @@ class system_log final : public log_sink {
   const troupe::system& home_;
 };
 
-template <class Wanted>
-std::shared_ptr<Wanted> poller_as(troupe::system& home) {
-  auto wanted = std::dynamic_pointer_cast<Wanted>(troupe::internal::poller_of(home.home(), [&] {
+std::shared_ptr<poller> poller_of(troupe::system& home) {
+  return troupe::internal::poller_of(home.home(), [&] {
     return std::make_shared<reactor>(home.time(), std::make_shared<system_log>(home),
                                      std::make_shared<system_resolver>(home));
-  }));
+  });
+}
+
+template <class Wanted>
+std::shared_ptr<Wanted> poller_as(troupe::system& home) {
+  auto wanted = std::dynamic_pointer_cast<Wanted>(poller_of(home));
   if (wanted == nullptr)
     throw std::logic_error(
         "troupe: the workers of this system wait in a poller that is not made of sockets: a "
@@ -38,6 +42,10 @@ std::shared_ptr<Wanted> poller_as(troupe::system& home) {
 }  // namespace
 
 std::shared_ptr<transport> transport_of(troupe::system& home) { return poller_as<transport>(home); }
+void set_busy_poll(troupe::system& home, std::chrono::nanoseconds time) {
+  if (const auto sockets = std::dynamic_pointer_cast<reactor>(poller_of(home)))
+    sockets->set_busy_poll(time);
+}
 boost::asio::io_context& io_context_of(troupe::system& home) {
   return poller_as<reactor>(home)->io();
 }

@@ -50,6 +50,9 @@ struct node_options {
   /// As they are in memory; answers that this node itself owes to a peer that does not read count
   /// too, as they are on the wire.
   std::size_t max_queued_bytes = std::size_t{64} << 20;
+  /// For how long after its last work the worker that waits for the network looks at the sockets
+  /// before it sleeps; see `set_busy_poll`. 0: it sleeps at once.
+  std::chrono::nanoseconds busy_poll = std::chrono::microseconds(100);
   /// What carries the bytes; it must outlive the system's processes. Null: TCP, or TLS over it.
   transport* carrier = nullptr;
 };

@@ -195,6 +195,16 @@ class transport {
 /// ended. Any thread, and inside processes.
 [[nodiscard]] std::shared_ptr<transport> transport_of(troupe::system& system);
 
+/// How long an idle worker of a system looks at the sockets before it sleeps; see `set_busy_poll`.
+inline constexpr std::chrono::microseconds default_busy_poll{100};
+/// Sets for how long after its last callback the worker that waits in that transport goes on
+/// looking at the sockets before it sleeps: an answer over a fast network comes sooner than a
+/// thread that sleeps wakes up. Between two looks it lets other threads have the core, and it stops
+/// when there is a process to run; where work does not come that soon it looks half as long each
+/// time, so an idle system takes no CPU time. 0: it sleeps at once. A simulated system never looks.
+/// Any thread. (Erlang: +sbwt; Linux: SO_BUSY_POLL.)
+void set_busy_poll(troupe::system& system, std::chrono::nanoseconds time);
+
 namespace internal {
 
 template <class Function>
