@@ -113,6 +113,7 @@ TEST_CASE("a worker that leaves the poller for long has an idle one take its pla
     run.start("idle", [&] {
       do {
         s.resting.rest(idle);
+        if (s.resting.watches(idle)) s.resting.has_watched(idle, true);
       } while (!s.places[idle].left_poller);
       s.resting.stop();  // if that one came first, the other sleeps
     });

@@ -104,7 +104,7 @@ class parking {
     if (!pool_.has_work()) {
       const std::chrono::nanoseconds limit = pool_.rest_limit(worker);
       if (limit > std::chrono::nanoseconds::zero()) {
-        mine.left_poller = try_poll(worker, limit);
+        mine.left_poller = !leaves_poller_free(mine) && try_poll(worker, limit);
         if (!mine.left_poller) mine.bed.park(limit);
       }
     }
@@ -206,6 +206,13 @@ class parking {
     mine.watching = false;
     watcher_.store(false, std::memory_order_seq_cst);
     watched_.store(false, std::memory_order_seq_cst);
+  }
+
+  // A worker on watch takes the poller only after a look that found the others at rest or stuck in
+  // a turn: the one that left it for a short turn comes back to it with what that turn has sent,
+  // and another one in its place would have to be woken for that.
+  static bool leaves_poller_free(const place& mine) noexcept {
+    return mine.watching && mine.quiet_looks == 0;
   }
 
   [[nodiscard]] bool poller_is_left() const noexcept {

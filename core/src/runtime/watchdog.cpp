@@ -32,16 +32,17 @@ void watchdog::run() {
   }
 }
 
+// Stays awake for a time first: a worker that rests for some microseconds between two messages does
+// not pay for a wake-up at each of them.
 void watchdog::sleep() {
+  platform::futex_wait(&state_, awake, home_.options.long_turn / 4);
   std::uint32_t expected = awake;
-  if (pool_.all_rest() &&
-      state_.compare_exchange_strong(expected, asleep, std::memory_order_seq_cst)) {
-    if (pool_.all_rest()) platform::futex_wait(&state_, asleep, infinity);
-    expected = asleep;
-    state_.compare_exchange_strong(expected, awake, std::memory_order_relaxed);
-  } else {
-    platform::futex_wait(&state_, awake, home_.options.long_turn / 4);
-  }
+  if (!pool_.all_rest() ||
+      !state_.compare_exchange_strong(expected, asleep, std::memory_order_seq_cst))
+    return;
+  if (pool_.all_rest()) platform::futex_wait(&state_, asleep, infinity);
+  expected = asleep;
+  state_.compare_exchange_strong(expected, awake, std::memory_order_relaxed);
 }
 
 void watchdog::look() {
