@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "protocol/connection.hpp"
+#include "wire/frame.hpp"
 
 namespace troupe_fuzz {
 
@@ -54,6 +55,11 @@ struct fake_node final : net::connection_host {
   pid named{0, 1};  // has every name but the empty one
 
   void write(const wire::frame& frame) override { on_write(frame); }
+  void write(const net::send_frame& frame) override {
+    std::vector<std::byte> bytes;
+    net::append_frame(bytes, frame);
+    on_write(net::parse_frame(std::span(bytes).subspan(net::frame_prefix_bytes)).value());
+  }
   void deliver(const destination& to, message what) override {
     on_deliver(to, what);
     forget(what);

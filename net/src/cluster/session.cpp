@@ -13,6 +13,8 @@ namespace {
 // once.
 constexpr std::size_t handshake_read_bytes = 4 * 1024;
 constexpr std::size_t read_bytes = 64 * 1024;
+// A buffer of what goes out that has become larger is given back when all has gone.
+constexpr std::size_t kept_buffer_bytes = 256 * 1024;
 // Ticks go out four times in the tick time; four in a row without a byte are the end.
 constexpr int ticks_in_tick_time = 4;
 // What was written before the goodbye gets so long to leave; then it is cut.
@@ -183,6 +185,11 @@ void session::write(const wire::frame& frame) {
   append_frame(out_, frame);
 }
 
+void session::write(const send_frame& frame) {
+  if (leaving_ || ended_) return;
+  append_frame(out_, frame);
+}
+
 void session::flush() { write_on(); }
 
 // What is written while a write is under way goes with the next one.
@@ -190,10 +197,12 @@ void session::write_on() {
   if (write_under_way_ || stream_ == nullptr) return;
   if (sent_ == writing_.size()) {
     if (out_.empty()) {
-      if (leaving_) end(*leaving_);
+      if (leaving_) return end(*leaving_);
+      for (auto* buffer : {&writing_, &out_})  // after a burst: not kept while idle
+        if (buffer->capacity() > kept_buffer_bytes) *buffer = {};
+      sent_ = writing_.size();
       return;
     }
-    if (writing_.capacity() > high_water) writing_ = {};  // after a burst: not kept while idle
     writing_.swap(out_);
     out_.clear();
     sent_ = 0;

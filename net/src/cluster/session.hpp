@@ -41,11 +41,14 @@ class session final : public std::enable_shared_from_this<session>, private conn
   [[nodiscard]] bool claims(const peer_info& node) const {
     return claimed_ && claimed_->name == node.name && claimed_->incarnation == node.incarnation;
   }
+  /// The node's index in pids here; only once it is up.
+  [[nodiscard]] std::uint32_t index() const noexcept { return engine_->peer(); }
   /// Whether more may be handed to `send`, or the stream must first take what there is.
   [[nodiscard]] bool has_room() const noexcept { return out_.size() < high_water; }
 
-  /// So many bytes may wait in a session before its node's messages wait in their queue.
-  static constexpr std::size_t high_water = std::size_t{1} << 20;
+  /// So many bytes may wait in a session before its node's messages wait in their queue: as much as
+  /// one write takes, so that the peer reads the first of many messages while the next are encoded.
+  static constexpr std::size_t high_water = std::size_t{64} << 10;
 
  private:
   void start_tls(tls_context& ours);
@@ -65,6 +68,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
 
   // connection_host
   void write(const wire::frame& frame) override;
+  void write(const send_frame& frame) override;
   void deliver(const destination& to, message what) override;
   void bounce(const destination& to, message what, const exit_reason& why) override;
   void address(message& request, pid reply_to, std::uint64_t ref,

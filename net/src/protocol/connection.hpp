@@ -12,11 +12,13 @@
 #include <unordered_map>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "protocol/handshake.hpp"
 #include "troupe/frame.pb.h"
 #include "wire/codec.hpp"
 #include "wire/limits.hpp"
+#include "wire/send_frame.hpp"
 
 namespace troupe::net {
 
@@ -31,6 +33,7 @@ class connection_host {
  public:
   /// Sends a frame to the peer, after those before it.
   virtual void write(const wire::frame& frame) = 0;
+  virtual void write(const send_frame& frame) = 0;
   /// Gives a message to a process or name of this node. To nobody: the sender is told through
   /// `connection::send`, as for any local message.
   virtual void deliver(const destination& to, message what) = 0;
@@ -84,6 +87,9 @@ class connection final : private pid_mapper {
   void tick();
   void say_goodbye(wire::goodbye::cause why, std::string_view text);
 
+  /// The index of the other node.
+  [[nodiscard]] std::uint32_t peer() const noexcept { return peer_; }
+
   /// The connection is gone: every link, monitor and call that used it is told, once.
   void lost(const exit_reason& why);
 
@@ -116,6 +122,7 @@ class connection final : private pid_mapper {
   void refuse(const destination& to, message what, const std::string& why);
   template <class Frame>
   void note_call(Frame& out, troupe::internal::request_header& header, bool links);
+  std::optional<std::string> encode_value(std::string& out, const message& what);
   std::optional<std::string> put_value(wire::value& out, const message& what);
   void put_reason(wire::exit_reason& out, const exit_reason& reason);
   template <class Frame>
@@ -128,6 +135,7 @@ class connection final : private pid_mapper {
   // In: one for each frame. In connection_in.cpp.
   std::optional<std::string> on_define(const wire::define_name& f);
   std::optional<std::string> on_send(const wire::send& f);
+  std::optional<std::string> on_send(const send_frame& f);
   std::optional<std::string> on_request(const wire::request& f);
   std::optional<std::string> on_reply(const wire::reply& f);
   std::optional<std::string> on_spawn(const wire::spawn& f);
@@ -140,11 +148,14 @@ class connection final : private pid_mapper {
   std::optional<std::string> on_demonitor(const wire::demonitor& f);
   std::optional<std::string> on_down(const wire::down& f);
   std::optional<std::string> on_goodbye(const wire::goodbye& f);
-  taken take_value(const wire::value& in, message_kind role);
+  taken take_value(std::uint32_t type, std::string_view payload, message_kind role);
+  taken take_value(const wire::value& in, message_kind role) {
+    return take_value(in.type(), in.payload(), role);
+  }
   std::variant<exit_reason, std::string> take_reason(const wire::exit_reason& in);
   template <class Frame>
   std::variant<destination, std::string> take_target(const Frame& f);
-  definition* defined(std::uint32_t number, wire::define_name::space space);
+  definition* defined(std::uint64_t number, wire::define_name::space space);
   std::optional<pid> from_wire(wire_pid p) override;
   [[nodiscard]] pid theirs(std::uint64_t id) const noexcept { return {peer_, id}; }
   void fail_call(pid caller, std::uint64_t ref, const exit_reason& why);
@@ -158,7 +169,10 @@ class connection final : private pid_mapper {
   std::unordered_map<const char*, std::uint32_t>
       type_numbers_;  // by the address of a constant name
   std::uint32_t last_number_ = 1;
-  std::unordered_map<std::uint32_t, definition> definitions_;  // of the peer
+  static constexpr std::uint32_t first_number = 2;  // 0 and 1 are the two nodes of the connection
+  std::vector<definition> definitions_;             // of the peer, by number from the first on
+  static constexpr std::size_t kept_payload_bytes = 64 * 1024;
+  std::string payload_;  // of the message that is being sent
 
   std::map<std::pair<pid, pid>, std::uint64_t>
       links_;                              // ours, theirs -> our unlink under way, or 0

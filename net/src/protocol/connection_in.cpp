@@ -10,6 +10,9 @@ namespace core = troupe::internal;
 
 namespace {
 
+constexpr const char* nobody = "a message to nobody";
+constexpr const char* undefined_name = "a message to a name that was not defined";
+
 constexpr pid ours(std::uint64_t id) noexcept { return {0, id}; }
 
 std::string type_trouble(const found_type& found, std::string_view role, std::string_view name) {
@@ -39,6 +42,7 @@ std::string_view role_name(message_kind role) noexcept {
 }  // namespace
 
 std::optional<std::string> connection::on_frame(std::span<const std::byte> body) {
+  if (const auto plain = read_send(body)) return on_send(*plain);
   const auto frame = parse_frame(body);
   if (!frame) return "a frame that is no protobuf message, or nested too deep";
   // The only gate: what is not named here is refused.
@@ -70,7 +74,8 @@ std::optional<std::string> connection::on_frame(std::span<const std::byte> body)
 // --- names and numbers ------------------------------------------------------------------------
 
 std::optional<std::string> connection::on_define(const wire::define_name& f) {
-  if (f.id() < 2 || f.id() > max_definitions + 1 || f.id() > definitions_.size() + 2)
+  const std::size_t at = f.id() - first_number;
+  if (f.id() < first_number || at >= max_definitions || at > definitions_.size())
     return "a definition of a number out of range";
   const bool is_type = f.kind() == wire::define_name::type;
   if (f.text().empty() || f.text().size() > (is_type ? max_type_name_bytes : max_name_bytes))
@@ -87,13 +92,15 @@ std::optional<std::string> connection::on_define(const wire::define_name& f) {
     }
     default: return "a definition of an unknown kind";
   }
-  definitions_.insert_or_assign(f.id(), std::move(what));
+  if (at == definitions_.size()) definitions_.emplace_back();
+  definitions_[at] = std::move(what);
   return std::nullopt;
 }
 
-connection::definition* connection::defined(std::uint32_t number, wire::define_name::space space) {
-  const auto at = definitions_.find(number);
-  return at != definitions_.end() && at->second.space == space ? &at->second : nullptr;
+connection::definition* connection::defined(std::uint64_t number, wire::define_name::space space) {
+  if (number < first_number || number - first_number >= definitions_.size()) return nullptr;
+  definition& found = definitions_[number - first_number];
+  return found.space == space ? &found : nullptr;
 }
 
 std::optional<pid> connection::from_wire(wire_pid p) {
@@ -106,15 +113,16 @@ std::optional<pid> connection::from_wire(wire_pid p) {
 
 // --- parts of frames --------------------------------------------------------------------------
 
-connection::taken connection::take_value(const wire::value& in, message_kind role) {
-  definition* type = defined(in.type(), wire::define_name::type);
+connection::taken connection::take_value(std::uint32_t number, std::string_view payload,
+                                         message_kind role) {
+  definition* type = defined(number, wire::define_name::type);
   if (type == nullptr) return {.broken = "a message whose type was not defined"};
   found_type& found = type->found[static_cast<std::size_t>(role)];
   if (found.type == nullptr) found = find_message_type(role, type->text);
   if (found.type == nullptr || found.type->construct == nullptr)
     return {.refused = type_trouble(found, role_name(role), type->text)};
   message made = message::blank(*found.type);
-  if (auto error = decode(*found.type->value, made.value(), in.payload(), *this, bounds_))
+  if (auto error = decode(*found.type->value, made.value(), payload, *this, bounds_))
     return {.refused = "a " + type->text + " that cannot be decoded: " + error->text};
   return {.value = std::move(made)};
 }
@@ -129,24 +137,34 @@ std::variant<exit_reason, std::string> connection::take_reason(const wire::exit_
 template <class Frame>
 std::variant<destination, std::string> connection::take_target(const Frame& f) {
   if (f.target_case() == Frame::kTo) return destination(ours(f.to()));
-  if (f.target_case() != Frame::kName) return std::string("a message to nobody");
+  if (f.target_case() != Frame::kName) return std::string(nobody);
   const definition* name = defined(f.name(), wire::define_name::name);
-  if (name == nullptr) return std::string("a message to a name that was not defined");
+  if (name == nullptr) return std::string(undefined_name);
   return destination(name->text);
 }
 
 // --- messages ---------------------------------------------------------------------------------
 
 std::optional<std::string> connection::on_send(const wire::send& f) {
-  auto to = take_target(f);
-  if (auto* broken = std::get_if<std::string>(&to)) return *broken;
-  taken what = take_value(f.message(), message_kind::value);
+  if (f.target_case() == wire::send::TARGET_NOT_SET) return nobody;
+  return on_send(send_frame{
+      .named = f.target_case() == wire::send::kName,
+      .target = f.target_case() == wire::send::kName ? f.name() : f.to(),
+      .type = f.message().type(),
+      .payload = f.message().payload(),
+  });
+}
+
+std::optional<std::string> connection::on_send(const send_frame& f) {
+  const definition* const name = f.named ? defined(f.target, wire::define_name::name) : nullptr;
+  if (f.named && name == nullptr) return undefined_name;
+  taken what = take_value(f.type, f.payload, message_kind::value);
   if (!what.broken.empty()) return what.broken;
+  const destination to = f.named ? destination(name->text) : destination(ours(f.target));
   if (what.value)
-    host_.deliver(std::get<destination>(to), std::move(what.value));
+    host_.deliver(to, std::move(what.value));
   else
-    host_.warn("a message to " + to_string(std::get<destination>(to)) +
-               " was dropped: " + what.refused);
+    host_.warn("a message to " + to_string(to) + " was dropped: " + what.refused);
   return std::nullopt;
 }
 

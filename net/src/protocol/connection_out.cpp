@@ -86,14 +86,19 @@ wire_pid connection::to_wire(pid p) {
 
 // --- parts of frames --------------------------------------------------------------------------
 
-std::optional<std::string> connection::put_value(wire::value& out, const message& what) {
+std::optional<std::string> connection::encode_value(std::string& out, const message& what) {
   const type_info& type = *what.type().value;
   if (type.name.size() > max_type_name_bytes)
     return "the name of its type has more than " + std::to_string(max_type_name_bytes) +
            " bytes: give the type a `static constexpr std::string_view type_name`";
+  if (auto error = encode(type, what.value(), out, *this, bounds_)) return error->text;
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::put_value(wire::value& out, const message& what) {
   std::string bytes;
-  if (auto error = encode(type, what.value(), bytes, *this, bounds_)) return error->text;
-  out.set_type(type_number(type.name));
+  if (auto error = encode_value(bytes, what)) return error;
+  out.set_type(type_number(what.type().value->name));
   *out.mutable_payload() = std::move(bytes);
   return std::nullopt;
 }
@@ -116,12 +121,15 @@ void connection::put_target(Frame& out, const destination& to) {
 // --- messages ---------------------------------------------------------------------------------
 
 void connection::send_value(const destination& to, message& what) {
-  wire::frame frame;
-  auto& out = *frame.mutable_send();
-  if (const auto error = put_value(*out.mutable_message(), what))
-    return refuse(to, std::move(what), *error);
-  put_target(out, to);
-  host_.write(frame);
+  payload_.clear();
+  if (const auto error = encode_value(payload_, what)) return refuse(to, std::move(what), *error);
+  host_.write(send_frame{
+      .named = to.named(),
+      .target = to.named() ? number(wire::define_name::name, to.name(), 0) : to.id().id,
+      .type = type_number(what.type().value->name),
+      .payload = payload_,
+  });
+  if (payload_.capacity() > kept_payload_bytes) payload_ = {};
 }
 
 void connection::send_request(const destination& to, message& what) {

@@ -1,0 +1,149 @@
+#include "wire/send_frame.hpp"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <array>
+#include <cassert>
+
+#include "troupe/frame.pb.h"
+#include "wire/frame.hpp"
+#include "wire/limits.hpp"
+
+namespace troupe::net {
+namespace {
+
+using google::protobuf::io::CodedOutputStream;
+using format = google::protobuf::internal::WireFormatLite;
+
+constexpr std::uint8_t tag(int field, format::WireType type) noexcept {
+  return static_cast<std::uint8_t>(format::MakeTag(field, type));
+}
+constexpr std::uint8_t send_tag =
+    tag(wire::frame::kSendFieldNumber, format::WIRETYPE_LENGTH_DELIMITED);
+constexpr std::uint8_t to_tag = tag(wire::send::kToFieldNumber, format::WIRETYPE_FIXED64);
+constexpr std::uint8_t name_tag = tag(wire::send::kNameFieldNumber, format::WIRETYPE_VARINT);
+constexpr std::uint8_t message_tag =
+    tag(wire::send::kMessageFieldNumber, format::WIRETYPE_LENGTH_DELIMITED);
+constexpr std::uint8_t type_tag = tag(wire::value::kTypeFieldNumber, format::WIRETYPE_VARINT);
+constexpr std::uint8_t payload_tag =
+    tag(wire::value::kPayloadFieldNumber, format::WIRETYPE_LENGTH_DELIMITED);
+
+// Five tags, three lengths and the type of up to 5 bytes, and the target of up to 10.
+constexpr std::size_t max_head_bytes = 5 + 4 * 5 + 10;
+
+std::size_t varint_size(std::uint64_t value) noexcept {
+  return CodedOutputStream::VarintSize64(value);
+}
+
+// Takes a body apart from the front. Once something is not as expected, it stays so.
+class reader {
+ public:
+  explicit reader(std::span<const std::byte> body) noexcept
+      : at_(reinterpret_cast<const std::uint8_t*>(body.data())), end_(at_ + body.size()) {}
+
+  [[nodiscard]] bool ok() const noexcept { return ok_; }
+  [[nodiscard]] bool at_end() const noexcept { return at_ == end_; }
+  // Whether the tag comes next; takes it then.
+  bool next_is(std::uint8_t wanted) noexcept {
+    if (at_end() || *at_ != wanted) return false;
+    ++at_;
+    return true;
+  }
+  void expect(std::uint8_t wanted) noexcept { ok_ = next_is(wanted) && ok_; }
+  std::uint32_t number() noexcept {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 35 && at_ != end_; shift += 7) {
+      const std::uint8_t byte = *at_++;
+      value |= std::uint64_t{byte & 0x7fU} << shift;
+      if (byte < 0x80) {
+        ok_ = ok_ && value <= UINT32_MAX;
+        return static_cast<std::uint32_t>(value);
+      }
+    }
+    ok_ = false;
+    return 0;
+  }
+  std::uint64_t fixed64() noexcept {
+    std::uint64_t value = 0;
+    if (end_ - at_ < 8) return ok_ = false, 0;
+    for (int shift = 0; shift < 64; shift += 8) value |= std::uint64_t{*at_++} << shift;
+    return value;
+  }
+  // A length that reaches to the end.
+  void expect_rest() noexcept {
+    const std::uint32_t length = number();
+    ok_ = ok_ && length == static_cast<std::size_t>(end_ - at_);
+  }
+  [[nodiscard]] std::string_view rest() const noexcept {
+    return {reinterpret_cast<const char*>(at_), static_cast<std::size_t>(end_ - at_)};
+  }
+
+ private:
+  const std::uint8_t* at_;
+  const std::uint8_t* end_;
+  bool ok_ = true;
+};
+
+}  // namespace
+
+// Each length covers all that follows, so sizes are found from the back and bytes written from the
+// front.
+void append_frame(std::vector<std::byte>& to, const send_frame& frame) {
+  const std::size_t payload =
+      frame.payload.empty() ? 0 : 1 + varint_size(frame.payload.size()) + frame.payload.size();
+  const std::size_t message = 1 + varint_size(frame.type) + payload;
+  const std::size_t target = 1 + (frame.named ? varint_size(frame.target) : 8);
+  const std::size_t send = target + 1 + varint_size(message) + message;
+  const std::size_t body = 1 + varint_size(send) + send;
+  assert(body <= INT32_MAX);
+
+  std::array<std::uint8_t, frame_prefix_bytes + max_head_bytes> head;
+  std::uint8_t* at = head.data();
+  for (int shift = 24; shift >= 0; shift -= 8) *at++ = static_cast<std::uint8_t>(body >> shift);
+  *at++ = send_tag;
+  at = CodedOutputStream::WriteVarint64ToArray(send, at);
+  *at++ = frame.named ? name_tag : to_tag;
+  at = frame.named ? CodedOutputStream::WriteVarint64ToArray(frame.target, at)
+                   : CodedOutputStream::WriteLittleEndian64ToArray(frame.target, at);
+  *at++ = message_tag;
+  at = CodedOutputStream::WriteVarint64ToArray(message, at);
+  *at++ = type_tag;
+  at = CodedOutputStream::WriteVarint64ToArray(frame.type, at);
+  if (!frame.payload.empty()) {
+    *at++ = payload_tag;
+    at = CodedOutputStream::WriteVarint64ToArray(frame.payload.size(), at);
+  }
+  const auto bytes = std::as_bytes(std::span(head.data(), at));
+  to.insert(to.end(), bytes.begin(), bytes.end());
+  const auto content = std::as_bytes(std::span(frame.payload));
+  to.insert(to.end(), content.begin(), content.end());
+}
+
+std::optional<send_frame> read_send(std::span<const std::byte> body) {
+  reader in(body);
+  send_frame frame;
+  in.expect(send_tag);
+  in.expect_rest();
+  if (!in.ok()) return std::nullopt;
+  frame.named = in.next_is(name_tag);
+  if (frame.named) {
+    frame.target = in.number();
+  } else {
+    in.expect(to_tag);
+    frame.target = in.fixed64();
+  }
+  in.expect(message_tag);
+  in.expect_rest();
+  in.expect(type_tag);
+  frame.type = in.number();
+  if (in.ok() && !in.at_end()) {
+    in.expect(payload_tag);
+    in.expect_rest();
+  }
+  if (!in.ok()) return std::nullopt;
+  frame.payload = in.rest();
+  return frame;
+}
+
+}  // namespace troupe::net
