@@ -39,12 +39,13 @@ class model_node {
   }
   int flush(bool done = true) {
     int count = 0;
+    queue::departures gone(queue_);
     for (frame* f = queue_.take_all(); f != nullptr; ++count) {
       frame* const taken = f;
       f = taken->next;
       run_.require(taken->number == last_[taken->from] + 1, "a frame is missing or out of order");
       last_[taken->from] = taken->number;
-      if (done) queue_.done(*taken);
+      if (done) gone.add(*taken);
       discard(taken);
     }
     overflowed_ = queue_.take_overflow() || overflowed_;

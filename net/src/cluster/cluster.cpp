@@ -164,7 +164,7 @@ void cluster::deliver(const destination& to, message what) noexcept {
     if (const auto* error = std::get_if<node_name_error>(&parsed)) return refuse(error->text);
     return remote(std::get<net::node_name>(parsed))->push(to, std::move(what));
   }
-  const known_node* node = known(to.id().node);
+  const known_node* node = known_.find(to.id().node);
   if (node == nullptr) return refuse("no such node");
   if (node->remote == nullptr)  // an earlier incarnation of this node: the process is dead
     return core::bounce(home(), to, std::move(what), exit_reason::noproc);
@@ -216,7 +216,7 @@ std::optional<std::uint32_t> cluster::index_of(const node_identity& node) {
     const std::shared_lock lock(mutex_);
     const auto at = indexes_.find({node.name, node.incarnation});
     if (at != indexes_.end()) return at->second;
-    if (known_.size() >= max_known_nodes) return std::nullopt;
+    if (known_.full()) return std::nullopt;
   }
   const auto parsed = net::node_name::parse(node.name);
   if (!std::holds_alternative<net::node_name>(parsed)) return std::nullopt;
@@ -225,24 +225,18 @@ std::optional<std::uint32_t> cluster::index_of(const node_identity& node) {
   const std::unique_lock lock(mutex_);
   const auto [at, fresh] = indexes_.try_emplace({node.name, node.incarnation}, 0);
   if (fresh) {
-    if (known_.size() >= max_known_nodes) {
+    if (known_.full()) {
       indexes_.erase(at);
       return std::nullopt;
     }
-    known_.push_back({node, through});
-    at->second = static_cast<std::uint32_t>(known_.size());
+    at->second = known_.add({node, through});
   }
   return at->second;
 }
 
-const cluster::known_node* cluster::known(std::uint32_t index) const noexcept {
-  const std::shared_lock lock(mutex_);  // the entries themselves never move nor change
-  return index == 0 || index > known_.size() ? nullptr : &known_[index - 1];
-}
-
 node_identity cluster::identity_of(std::uint32_t index) const {
   if (index == 0) return {name_.text(), incarnation_};
-  const known_node* node = known(index);
+  const known_node* node = known_.find(index);
   return node == nullptr ? node_identity{} : node->id;
 }
 

@@ -6,7 +6,6 @@
 #include <troupe/outside.hpp>
 
 #include <atomic>
-#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/node_table.hpp"
 #include "cluster/remote_node.hpp"
 #include "cluster/session.hpp"
 #include "platform/lock.hpp"
@@ -75,9 +75,6 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   [[nodiscard]] const std::string& name() const noexcept { return name_.text(); }
   [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_; }
 
-  /// Nodes, incarnations counted one by one, that pids here can name: 64 Ki of some 100 bytes.
-  static constexpr std::size_t max_known_nodes = 65536;
-
  private:
   struct known_node {
     node_identity id;
@@ -89,7 +86,6 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   void open_listener(const endpoint& where);
   void start_exchange(const std::string& scope);
   task<> end_exchanges(context self);
-  [[nodiscard]] const known_node* known(std::uint32_t index) const noexcept;
 
   troupe::system& system_;
   node_options options_;
@@ -104,7 +100,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   mutable platform::shared_mutex mutex_;  // of what any thread reaches
   std::map<std::string, std::shared_ptr<remote_node>, std::less<>> remotes_;
   std::map<std::pair<std::string, std::uint64_t>, std::uint32_t> indexes_;
-  std::deque<known_node> known_;             // by index, less one
+  node_table<known_node> known_;             // by index; to be found without the mutex
   std::map<std::string, std::uint64_t> up_;  // visible nodes, with their incarnations
   std::map<std::string, offer_record, std::less<>> offers_;
   steady_time warned_since_{};

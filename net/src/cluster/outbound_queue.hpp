@@ -29,11 +29,27 @@ class outbound_queue {
   }
   /// All that was pushed, oldest first, linked.
   Item* take_all() noexcept { return list_.take_all(); }
-  /// The taken item waits no longer.
-  void done(const Item& item) noexcept {
-    items_.fetch_sub(1, std::memory_order_relaxed);
-    bytes_.fetch_sub(item.bytes, std::memory_order_relaxed);
-  }
+  /// Taken items that wait no longer. They are counted out together, when this goes, because each
+  /// count takes the memory away from those who push.
+  class departures {
+   public:
+    explicit departures(outbound_queue& from) noexcept : from_(from) {}
+    departures(const departures&) = delete;
+    departures& operator=(const departures&) = delete;
+    ~departures() {
+      from_.items_.fetch_sub(items_, std::memory_order_relaxed);
+      from_.bytes_.fetch_sub(bytes_, std::memory_order_relaxed);
+    }
+    void add(const Item& item) noexcept {
+      ++items_;
+      bytes_ += item.bytes;
+    }
+
+   private:
+    outbound_queue& from_;
+    std::size_t items_ = 0;
+    std::size_t bytes_ = 0;
+  };
   /// Whether there was too much since this was last asked.
   [[nodiscard]] bool take_overflow() noexcept {
     return overflowed_.exchange(false, std::memory_order_relaxed);

@@ -112,10 +112,11 @@ void remote_node::flush() {
 
 void remote_node::send_waiting() {
   const auto session = session_;
+  outgoing_queue::departures gone(queue_);
   while (!waiting_.empty() && session->has_room() && session_ == session) {
     const auto item = std::move(waiting_.front());
     waiting_.pop_front();
-    queue_.done(*item);
+    gone.add(*item);
     if (auto* order = item->what.get_if<request<connect_order>>())
       order->reply();
     else if (is_stale(item->to))
@@ -128,15 +129,15 @@ void remote_node::send_waiting() {
 
 // A pid of another incarnation than the one that is connected: that process is dead.
 bool remote_node::is_stale(const destination& to) const {
-  return !to.named() &&
-         cluster_.identity_of(to.id().node).incarnation != session_->peer().incarnation;
+  return !to.named() && to.id().node != session_->index();
 }
 
 void remote_node::give_up(const std::string& why) {
   take_pushed();
   auto items = std::exchange(waiting_, {});
+  outgoing_queue::departures gone(queue_);
   for (auto& item : items) {
-    queue_.done(*item);
+    gone.add(*item);
     core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
   }
 }

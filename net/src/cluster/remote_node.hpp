@@ -63,7 +63,14 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
     destination to;
     message what;
     std::size_t bytes = 0;  // of memory
+
+    // As messages: made on one worker, freed on another.
+    static void* operator new(std::size_t size) { return troupe::internal::allocate(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept {
+      troupe::internal::deallocate(memory, size);
+    }
   };
+  using outgoing_queue = outbound_queue<troupe::internal::std_sync, outgoing>;
   void take_pushed();
   void send_waiting();
   void dial();
@@ -72,7 +79,7 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
 
   cluster& cluster_;
   const node_name name_;
-  outbound_queue<troupe::internal::std_sync, outgoing> queue_;
+  outgoing_queue queue_;
 
   std::deque<std::unique_ptr<outgoing>> waiting_;  // oldest first
   std::shared_ptr<session> session_;               // the one that is up
