@@ -3,6 +3,7 @@
 #include <troupe/push_list.hpp>
 
 #include <cstddef>
+#include <utility>
 
 namespace troupe::net::internal {
 
@@ -30,19 +31,21 @@ class outbound_queue {
   /// All that was pushed, oldest first, linked.
   Item* take_all() noexcept { return list_.take_all(); }
   /// Taken items that wait no longer. They are counted out together, when this goes, because each
-  /// count takes the memory away from those who push.
+  /// count takes the memory away from those who push; before that, when somebody is told of one,
+  /// who may push again at once.
   class departures {
    public:
     explicit departures(outbound_queue& from) noexcept : from_(from) {}
     departures(const departures&) = delete;
     departures& operator=(const departures&) = delete;
-    ~departures() {
-      from_.items_.fetch_sub(items_, std::memory_order_relaxed);
-      from_.bytes_.fetch_sub(bytes_, std::memory_order_relaxed);
-    }
+    ~departures() { count_out(); }
     void add(const Item& item) noexcept {
       ++items_;
       bytes_ += item.bytes;
+    }
+    void count_out() noexcept {
+      from_.items_.fetch_sub(std::exchange(items_, 0), std::memory_order_relaxed);
+      from_.bytes_.fetch_sub(std::exchange(bytes_, 0), std::memory_order_relaxed);
     }
 
    private:

@@ -117,6 +117,8 @@ void remote_node::send_waiting() {
     const auto item = std::move(waiting_.front());
     waiting_.pop_front();
     gone.add(*item);
+    if (item->what.type().kind != message_kind::value)
+      gone.count_out();  // its sender may hear of it
     if (auto* order = item->what.get_if<request<connect_order>>())
       order->reply();
     else if (is_stale(item->to))
@@ -136,10 +138,10 @@ void remote_node::give_up(const std::string& why) {
   take_pushed();
   auto items = std::exchange(waiting_, {});
   outgoing_queue::departures gone(queue_);
-  for (auto& item : items) {
-    gone.add(*item);
+  for (auto& item : items) gone.add(*item);
+  gone.count_out();
+  for (auto& item : items)
     core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
-  }
 }
 
 // --- sessions -----------------------------------------------------------------------------------
