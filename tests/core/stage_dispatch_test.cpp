@@ -124,7 +124,8 @@ TEST_CASE("who subscribes to a broadcast gets what comes after and nothing befor
     (void)co_await subscribe(self, late, from);
     (void)co_await settled(self, late);
     self.send(from, give{{3, 4}});
-    CHECK((co_await take_each(self, 2, 4)) == std::vector<ints>{{3, 4}, {3, 4}});
+    const auto each = co_await take_each(self, 2, 4);
+    CHECK(each == std::vector<ints>{{3, 4}, {3, 4}});
   });
 }
 

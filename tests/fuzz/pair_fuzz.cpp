@@ -64,8 +64,8 @@ struct channel {
 
 class side {
  public:
-  side(handshake shake, std::string_view name, std::uint64_t other, channel& out, channel& in)
-      : shake_(std::move(shake)), name_(name), other_(other), out_(out), in_(in) {
+  side(handshake shake, std::string_view name, std::uint64_t opposite, channel& out, channel& in)
+      : shake_(std::move(shake)), name_(name), other_(opposite), out_(out), in_(in) {
     node_.on_write = [this](const wire::frame& f) { write(f); };
     node_.on_deliver = [this](const destination& to, message& what) { delivered(to, what); };
     begin();

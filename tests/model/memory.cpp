@@ -128,7 +128,8 @@ memory::swapped memory::compare_exchange(location_id which, bits expected, bits 
   const std::size_t newest = l.stores.size() - 1;
   const std::size_t oldest = oldest_visible(l, failure, now);
   std::size_t ways = 1;
-  for (std::size_t i = newest; i-- > oldest;) ways += l.stores[i].value != expected ? 1 : 0;
+  for (std::size_t i = newest; i-- > oldest;)
+    if (l.stores[i].value != expected) ++ways;
   std::size_t chosen = newest;
   for (std::size_t skip = from.choose(ways); skip > 0;)
     if (l.stores[--chosen].value != expected) --skip;

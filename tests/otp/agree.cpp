@@ -95,7 +95,7 @@ struct figures {
     ++scripts;
     steps += s.lines.size();
     told += static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-    explained += text.find('~') != std::string::npos ? 1 : 0;
+    if (text.find('~') != std::string::npos) ++explained;
   }
 };
 

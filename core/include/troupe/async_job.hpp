@@ -41,16 +41,21 @@ auto called_with() {
 template <class Function, class... Args>
 struct job_call {
   static constexpr bool takes_context = std::is_invocable_v<Function&, context, Args...>;
+  static constexpr bool takes_these = takes_context || std::is_invocable_v<Function&, Args...>;
+  using given = typename decltype(called_with<Function, Args...>())::type;
+  static constexpr bool fits =
+      takes_these && !takes_references<Function> && !std::same_as<given, process>;
+  using result = typename unwrap<std::conditional_t<fits, given, void>>::type;
+
+  // Last, so that what is wrong is said once: nothing is made of what does not fit.
   static_assert(!takes_references<Function>,
                 "a task's function takes its parameters by value: what a reference means may be "
                 "gone when the task runs");
-  static_assert(takes_context || std::is_invocable_v<Function&, Args...>,
+  static_assert(takes_references<Function> || takes_these,
                 "async needs a function that takes these arguments, perhaps after a "
                 "troupe::context: task<int> f(context self, std::string host)");
-  using given = typename decltype(called_with<Function, Args...>())::type;
   static_assert(!std::same_as<given, process>,
                 "a process function has no result: spawn it, or let it return a task");
-  using result = typename unwrap<given>::type;
   static_assert((check_sendable<Args>(), ..., true));
   static_assert((check_sendable<reply_value<result>>(), true));
 };
@@ -103,8 +108,11 @@ class job_of final : public job {
 };
 template <class Function, class... Args>
 std::unique_ptr<job> make_job(Function&& function, Args&&... args) {
-  return std::make_unique<job_of<std::decay_t<Function>, std::decay_t<Args>...>>(
-      std::forward<Function>(function), std::forward<Args>(args)...);
+  if constexpr (job_call<std::decay_t<Function>, std::decay_t<Args>...>::fits)
+    return std::make_unique<job_of<std::decay_t<Function>, std::decay_t<Args>...>>(
+        std::forward<Function>(function), std::forward<Args>(args)...);
+  else
+    return nullptr;
 }
 
 // The owner's end of a task: its process and the place where the result arrives. Ends the process

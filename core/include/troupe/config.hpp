@@ -109,7 +109,7 @@ void read_fields(const config_table& from, T& into, const std::string& path) {
     if (std::find(names.begin(), names.end(), key) == names.end())
       refuse_key(value, path, key, names);
   [&]<std::size_t... I>(std::index_sequence<I...>) {
-    const auto read = [&](std::string_view name, auto& field) {
+    [[maybe_unused]] const auto read = [&](std::string_view name, auto& field) {
       const auto at = from.find(name);
       if (at != from.end()) read_config(at->second, field, path + '.' + std::string(name));
     };

@@ -192,7 +192,7 @@ constexpr auto list_entries(messages<Ts...>) {
   static_assert(((times_listed<Ts, Ts...> == 1) && ...), "a type is listed twice in `handles`");
   std::array<server_entry, count_entries(messages<Ts...>{})> entries{};
   std::size_t next = 0;
-  auto add = [&]<class T>(std::type_identity<T>) {
+  [[maybe_unused]] auto add = [&]<class T>(std::type_identity<T>) {
     check_sendable<T>();
     if constexpr (request_message<T>)
       entries[next++] = {&message_type_of<request<T>>, entry_function<S, T>()};
@@ -203,7 +203,7 @@ constexpr auto list_entries(messages<Ts...>) {
 }
 template <class... Ts>
 void mention_all(messages<Ts...>) noexcept {
-  auto mention_one = []<class T>(std::type_identity<T>) {
+  [[maybe_unused]] auto mention_one = []<class T>(std::type_identity<T>) {
     if constexpr (request_message<T>) mention<request<T>>();
     mention<T>();
   };

@@ -156,10 +156,14 @@ template <class S>
 }
 
 template <class S>
+concept handles_events = requires(S& s, std::vector<typename S::in_event> events) {
+  s.handle_events(std::move(events));
+};
+template <class S>
+concept handles_demand = requires(S& s, std::size_t n) { s.handle_demand(n); };
+
+template <class S>
 void handle_batch(S& s, server_body& body) {
-  static_assert(
-      requires(std::vector<typename S::in_event> events) { s.handle_events(std::move(events)); },
-      "a consumer needs a public handle_events(std::vector<Event>), plain or a troupe::task");
   auto batch = stage_access::in(s).take();
   call_then(
       body, [&] { return s.handle_events(std::move(batch.events)); },
@@ -174,10 +178,6 @@ void handle_batch(S& s, server_body& body) {
 
 template <class S>
 void meet_demand(S& s, server_body& body) {
-  static_assert(
-      requires(std::size_t n) { s.handle_demand(n); },
-      "a producer needs a public handle_demand(std::size_t), which gives a std::vector of its "
-      "events, or a troupe::task of it, or nothing");
   call_then(
       body, [&] { return s.handle_demand(stage_access::out(s).take_want()); },
       [&s](auto... given) {
@@ -197,11 +197,19 @@ void attend(S& s, server_body& body) {
     out.deliver(self);
     if (out.last_words && out.buffered() == 0) self.exit(*out.last_words);
   }
-  if constexpr (takes_events<S>) {
-    if (can_settle(s)) stage_access::in(s).settle(self, s);
-    if (can_handle(s)) handle_batch(s, body);
+  if constexpr (!takes_events<S>) {
+    static_assert(handles_demand<S>,
+                  "a producer needs a public handle_demand(std::size_t), which gives a std::vector "
+                  "of its events, or a troupe::task of it, or nothing");
+    if constexpr (handles_demand<S>)
+      if (stage_access::out(s).want() > 0) meet_demand(s, body);
   } else {
-    if (stage_access::out(s).want() > 0) meet_demand(s, body);
+    static_assert(
+        handles_events<S>,
+        "a consumer needs a public handle_events(std::vector<Event>), plain or a troupe::task");
+    if (can_settle(s)) stage_access::in(s).settle(self, s);
+    if constexpr (handles_events<S>)
+      if (can_handle(s)) handle_batch(s, body);
   }
 }
 

@@ -172,7 +172,7 @@ task<> supervisor_process::start_group(std::size_t index) {
       self_.send(self_.id(), restart_due{expect_restart(c), false});
       co_return;
     }
-    c.restarts += c.process ? 1 : 0;
+    if (c.process) ++c.restarts;
   }
 }
 
