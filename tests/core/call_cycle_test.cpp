@@ -52,6 +52,17 @@ class relay : public troupe::server {
   pid next_;
 };
 
+struct two_parties {
+  pid first;
+  pid second;
+};
+two_parties start_calling_each_other(context self) {
+  const two_parties p{self.spawn(party), self.spawn(party)};
+  self.send(p.first, go{{p.second}});
+  self.send(p.second, go{{p.first}});
+  return p;
+}
+
 task<exit_reason> next_outcome(context self) {
   outcome o = co_await self.receive<outcome>();
   co_return o.why;
@@ -74,10 +85,7 @@ TEST_CASE("of processes that call each other at the same moment none waits") {
   checked_system sys;
   sys->run([](context self) -> task<> {
     for (int i = 0; i < 1000; ++i) {
-      const pid a = self.spawn(party);
-      const pid b = self.spawn(party);
-      self.send(a, go{{b}});
-      self.send(b, go{{a}});
+      const auto [a, b] = start_calling_each_other(self);
       const exit_reason first = co_await next_outcome(self);
       const exit_reason second = co_await next_outcome(self);
       INFO(to_string(first) << "; " << to_string(second));
@@ -91,10 +99,7 @@ TEST_CASE("of processes that call each other at the same moment none waits") {
 TEST_CASE("two processes that call each other are both told with the chain") {
   checked_system sys;
   sys->run([](context self) -> task<> {
-    const pid a = self.spawn(party);
-    const pid b = self.spawn(party);
-    self.send(a, go{{b}});
-    self.send(b, go{{a}});
+    const auto [a, b] = start_calling_each_other(self);
     // Either one was done before the other began, or both wait and both are told.
     const exit_reason first = co_await next_outcome(self);
     const exit_reason second = co_await next_outcome(self);

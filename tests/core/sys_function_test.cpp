@@ -50,7 +50,7 @@ class idle : public troupe::server {
 
 // Until the process has so much mail; it is taken in when it next looks.
 task<> await_mail(context self, pid process, std::uint64_t count) {
-  while ((co_await self.call(process, sys::get_status{})).mailbox < count) co_await self.sleep(1ms);
+  while ((co_await self.call(process, sys::get_status{})).mailbox < count) co_await self.yield();
 }
 
 }  // namespace

@@ -83,10 +83,8 @@ TEST_CASE("handlers are listed and deleted from another node and failures say wh
   start_notes(t.b);
   t.a.system.run([&](context self) -> task<> {
     const troupe::destination notes("notes", t.b.name());
-    {
-      const texts known = co_await handlers_of(self, notes);
-      CHECK(known == texts{"book"});
-    }
+    const texts known = co_await handlers_of(self, notes);
+    CHECK(known == texts{"book"});
     const auto unknown = co_await self.try_call(notes, troupe::delete_handler{"shelf"});
     CHECK(unknown.reason().type() == "troupe::no_handler");
     const auto elsewhere = co_await self.try_call(notes, to_handler{"shelf", get_notes{}});
@@ -129,10 +127,8 @@ TEST_CASE("a handler cannot be sent to another node and the failed call says so"
     const auto swapped =
         co_await self.try_call(notes, troupe::swap_handler("book", handler<notebook>("second")));
     CHECK(swapped.reason().type() == "troupe::not_sendable");
-    {
-      const texts known = co_await handlers_of(self, notes);
-      CHECK(known == texts{"book"});
-    }
+    const texts known = co_await handlers_of(self, notes);
+    CHECK(known == texts{"book"});
   });
 }
 
@@ -150,10 +146,8 @@ TEST_CASE("a handler goes with the process of another node for which it was adde
     self.send(user.id, die{});
     CHECK((co_await self.receive<troupe::down>()).reason == exit_reason::normal);
     // A normal end goes through no link: only another one takes the handler along.
-    {
-      const texts known = co_await handlers_of(self, notes);
-      CHECK(known == texts{"mine", "book"});
-    }
+    const texts before = co_await handlers_of(self, notes);
+    CHECK(before == texts{"mine", "book"});
     const auto again = self.spawn_monitor([&](context me) -> process {
       co_await t.a.node->spawn_link_on(me, t.b.name(), "keeps a handler", std::string("ours"));
       co_await me.receive<die>();
@@ -162,10 +156,8 @@ TEST_CASE("a handler goes with the process of another node for which it was adde
     while ((co_await handlers_of(self, notes)).size() < 3) co_await self.yield();
     self.send(again.id, die{});
     while ((co_await handlers_of(self, notes)).size() > 2) co_await self.yield();
-    {
-      const texts known = co_await handlers_of(self, notes);
-      CHECK(known == texts{"mine", "book"});
-    }
+    const texts after = co_await handlers_of(self, notes);
+    CHECK(after == texts{"mine", "book"});
     co_await self.call(notes, troupe::delete_handler{"mine"});
   });
 }

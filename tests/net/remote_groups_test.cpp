@@ -31,6 +31,16 @@ bool comes_to_have(test_node& n, const std::string& group, std::size_t members,
   return comes_true([&] { return all.members(group).size() == members; });
 }
 
+// Each node has a member and sees the other's. Gives that of the first.
+pid share_a_room(two_nodes& t) {
+  const pid made = member_on(t.a, "room");
+  member_on(t.b, "room");
+  t.a.node->connect(t.b.name());
+  REQUIRE(comes_to_have(t.a, "room", 2));
+  REQUIRE(comes_to_have(t.b, "room", 2));
+  return made;
+}
+
 // What a monitor tells next: `+` for joined, `-` for left, and how many processes.
 task<std::string> next_change(context self) {
   std::string told;
@@ -54,11 +64,7 @@ task<std::vector<pid>> next_joined(context self, std::size_t count) {
 
 TEST_CASE("a group has members on all nodes that are connected and tells which are local") {
   two_nodes t;
-  const pid before = member_on(t.a, "room");
-  member_on(t.b, "room");
-  t.a.node->connect(t.b.name());
-  REQUIRE(comes_to_have(t.a, "room", 2));
-  REQUIRE(comes_to_have(t.b, "room", 2));
+  const pid before = share_a_room(t);
   member_on(t.b, "room");
   member_on(t.b, "other");
   REQUIRE(comes_to_have(t.a, "room", 3));
@@ -236,11 +242,7 @@ TEST_CASE("a system whose node has ended keeps its own members only") {
 
 TEST_CASE("what shares a scope is restarted when it is killed and tells and asks anew") {
   two_nodes t;
-  const pid stays = member_on(t.a, "room");
-  member_on(t.b, "room");
-  t.a.node->connect(t.b.name());
-  REQUIRE(comes_to_have(t.a, "room", 2));
-  REQUIRE(comes_to_have(t.b, "room", 2));
+  const pid stays = share_a_room(t);
   const pid killed = t.a.system.whereis("troupe.groups:pg");
   t.a.system.run([&](context self) -> task<> {
     const groups here(t.a.system);

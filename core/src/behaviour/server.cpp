@@ -61,7 +61,7 @@ void server_body::dispatch(process_slot& slot, message taken) {
 }
 
 void server_body::dispatch(process_slot& slot, message_node& node, message& owner) {
-  if (is_stale(node)) return;
+  if (node.type->kind == message_kind::request && is_stale_request(node)) return;
   note_taken(slot, node);
   if (is_order_to_stop(slot, node))
     return end_with(slot, static_cast<exit_signal*>(node.payload())->reason);

@@ -90,9 +90,6 @@ void raise_mailbox_alarm(process_slot& slot);
 void unlink_reply(relations& ties, reply_slot& place) noexcept;
 // A request whose caller has given up: it is to be skipped. Marks it so that nobody is answered.
 [[nodiscard]] bool is_stale_request(message_node& node);
-[[nodiscard]] inline bool is_stale(message_node& node) {
-  return node.type->kind == message_kind::request && is_stale_request(node);
-}
 // A request of sys that comes to a process which takes such requests where it receives.
 [[nodiscard]] bool is_for_sys(const process_slot& slot, const message_node& node) noexcept;
 void answer_for_sys(process_slot& slot, message_node* asked);

@@ -171,9 +171,9 @@ void raise_mailbox_alarm(process_slot& slot) {
   if (home.options.mailbox_alarm == 0 || slot.bounded()) return;
   const std::size_t length = mailbox_length(slot);
   relations& ties = ties_of(slot);
-  const std::string_view name = first_name(slot);
   if (length < std::max(ties.next_alarm, home.options.mailbox_alarm)) return;
   ties.next_alarm = 2 * length;
+  const std::string_view name = first_name(slot);
   home.log(log_level::warning,
            "process {} {} ({}) has {} messages in its mailbox, the oldest a {}: it takes them more "
            "slowly than they come; bound it by spawn_options::mailbox",

@@ -30,7 +30,8 @@ void take(request<sys::resume> asked, process_slot& slot) {
   asked.reply();
 }
 void take(request<sys::get_status> asked, process_slot& slot) {
-  take(std::move(asked), slot, slot.suspended, ties_of(slot).watch.get());
+  const process_watch* const watch = slot.ties == nullptr ? nullptr : slot.ties->watch.get();
+  take(std::move(asked), slot, slot.suspended, watch);
 }
 template <class T>
   requires std::same_as<T, sys::statistics> || std::same_as<T, sys::trace>

@@ -96,9 +96,12 @@ void leave_position(process_slot& slot, message_node** at) noexcept {
 // What comes in finds the process waiting: a request that closes a ring of calls is told by that.
 static bool drain_for(process_slot& slot, wait& waits) {
   if (!slot.has_new_mail()) return false;
+  struct seen_waiting {
+    ~seen_waiting() { what.waiting = nullptr; }  // also if there is no memory for what came
+    body& what;
+  } const during{*slot.what};
   slot.what->waiting = &waits;
   take_up(slot);
-  slot.what->waiting = nullptr;
   return true;
 }
 

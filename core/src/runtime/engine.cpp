@@ -47,15 +47,21 @@ void engine::schedule(process_slot& slot) noexcept {
     turns->submit(slot);
 }
 
+void count(engine& home, std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept {
+  if (running.at != nullptr && running.home == &home)
+    tally::add(running.at->counts.*which, n);
+  else
+    (home.outside.*which).fetch_add(n, std::memory_order_relaxed);
+}
+
+void count(std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept {
+  count(*running.home, which, n);
+}
+
 // Takes the message back out of the count of a bounded mailbox if the process has ended.
 [[gnu::always_inline]] inline void engine::push(pid to, process_slot* slot, message_node* node,
                                                 mailbox_bound::load counted) noexcept {
-  if (is_mail(*node)) {
-    if (running.at != nullptr && running.home == this) [[likely]]
-      tally::add(running.at->counts.sent, 1);
-    else
-      outside.sent.fetch_add(1, std::memory_order_relaxed);
-  }
+  if (is_mail(*node)) count(*this, &tally::sent, 1);
   if (watch != nullptr) [[unlikely]]
     watch->sent(to, *node);
   if (slot == nullptr) return undelivered(to, node);
@@ -169,17 +175,6 @@ void tally::add_to(message_counts& sum) const noexcept {
   sum.unread += unread.load(std::memory_order_relaxed);
   sum.expired += expired.load(std::memory_order_relaxed);
   sum.refused += refused.load(std::memory_order_relaxed);
-}
-
-void count(engine& home, std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept {
-  if (running.at != nullptr && running.home == &home)
-    tally::add(running.at->counts.*which, n);
-  else
-    (home.outside.*which).fetch_add(n, std::memory_order_relaxed);
-}
-
-void count(std::atomic<std::int64_t> tally::* which, std::int64_t n) noexcept {
-  count(*running.home, which, n);
 }
 
 // --- the door for transports ---
