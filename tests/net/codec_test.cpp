@@ -1,5 +1,6 @@
 #include "wire/codec.hpp"
 
+#include <troupe/bytes.hpp>
 #include <troupe/exit_reason.hpp>
 
 #include <bit>
@@ -159,6 +160,9 @@ TEST_CASE("texts and bytes come back the same, empty, long, with zeros and not U
   check(std::vector<std::byte>{});
   check(std::vector<std::byte>{std::byte{0}, std::byte{255}});
   check(std::vector<unsigned char>(70'000, 7));
+  check(troupe::bytes());
+  check(troupe::bytes(std::string(70'000, 'x')));
+  check(std::vector<troupe::bytes>{troupe::bytes(), troupe::bytes("a")});
 }
 
 TEST_CASE("pids come back through the mapper, and so does the pid of no process") {

@@ -35,6 +35,7 @@ consteval std::string_view raw() {
 
 namespace troupe {
 
+class bytes;
 class exit_reason;
 
 /// How a value is built, as far as a format (protobuf, text, JSON) must know.
@@ -344,8 +345,12 @@ constexpr void describe_bytes(type_info& info) {
   };
   info.assign = [](void* object, std::span<const std::byte> bytes) {
     T& to = as<T>(object);
-    to.resize(bytes.size());
-    if (!bytes.empty()) std::memcpy(to.data(), bytes.data(), bytes.size());
+    if constexpr (std::is_constructible_v<T, std::span<const std::byte>>) {
+      to = T(bytes);
+    } else {
+      to.resize(bytes.size());
+      if (!bytes.empty()) std::memcpy(to.data(), bytes.data(), bytes.size());
+    }
   };
 }
 
@@ -384,6 +389,9 @@ constexpr type_info describe() {
     info.form = shape::real;
   } else if constexpr (std::same_as<T, std::string>) {
     info.form = shape::text;
+    describe_bytes<T>(info);
+  } else if constexpr (std::same_as<T, bytes>) {
+    info.form = shape::bytes;
     describe_bytes<T>(info);
   } else if constexpr (std::same_as<T, pid>) {
     info.form = shape::process;
