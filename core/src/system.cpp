@@ -139,7 +139,9 @@ system_counts system::counts() const {
 }
 
 troupe::message_counts system::message_counts() const {
-  return sum_of<troupe::message_counts>(*engine_);
+  auto sum = sum_of<troupe::message_counts>(*engine_);
+  sum.queued_bytes = engine_->budget.used.load(std::memory_order_relaxed);
+  return sum;
 }
 
 std::size_t system::workers() const noexcept { return engine_->turns->workers(); }

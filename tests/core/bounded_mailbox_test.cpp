@@ -335,6 +335,77 @@ TEST_CASE("a long mailbox without a bound is reported with its name and the olde
                                   ContainsSubstring("spawn_options::mailbox"));
 }
 
+TEST_CASE("all mailboxes together hold no more than their budget and a short one has room") {
+  checked_system sys({.mailbox_budget = 100'000});
+  sys->run([](context self) -> task<> {
+    const text kilobyte{std::string(1'000, 'x')};
+    const pid greedy = self.spawn(gate, false);
+    int taken = 0;
+    while (self.try_send(greedy, kilobyte)) ++taken;
+    CHECK(taken > 40);  // half of the budget
+    CHECK(taken < 50);
+    const pid second = self.spawn(gate, false);
+    int taken_too = 0;
+    while (self.try_send(second, kilobyte)) ++taken_too;
+    CHECK(taken_too > 20);  // half of what was left
+    CHECK(taken_too < 25);
+    const pid other = self.spawn(gate, false);
+    CHECK(self.try_send(other, number{1}));
+    CHECK(self.system().message_counts().queued_bytes < 100'000);
+    open(self, greedy);
+    CHECK((co_await seen_by(self, greedy)).size() == static_cast<std::size_t>(taken));
+    CHECK(self.try_send(second, kilobyte));
+  });
+  CHECK_THAT(sys.log->text(), ContainsSubstring("of the 100000 bytes that they may "
+                                                "(system_options::mailbox_budget)"));
+}
+
+TEST_CASE("a budget of all mailboxes holds senders where the receiver says so") {
+  checked_system sys({.mailbox_budget = 100'000});
+  sys->run([](context self) -> task<> {
+    const pid p = spawn_gate(self, {.messages = 1'000'000, .when_full = overflow::hold_sender});
+    const auto sender = self.spawn_monitor([&](context me) -> process {
+      for (int i = 0; i < 1'000; ++i) {
+        me.send(p, text{std::string(1'000, 'x')});
+        co_await me.yield();
+      }
+    });
+    while (self.system().message_counts().queued_bytes < 40'000) co_await self.yield();
+    CHECK(self.system().alive(sender.id));
+    open(self, p);
+    (void)co_await self.receive<troupe::down>();
+    const auto seen = co_await seen_by(self, p);
+    CHECK(seen.size() == 1'000);
+  });
+  CHECK(sys->message_counts().refused == 0);
+}
+
+TEST_CASE("a long mailbox is reported also where all mailboxes have a budget") {
+  checked_system sys({.mailbox_alarm = 100, .mailbox_budget = 1'000'000});
+  sys->run([](context self) -> task<> {
+    const pid p = self.spawn_with({.name = "slow"}, gate, false).id;
+    for (int i = 0; i < 150; ++i) self.send(p, number{i});
+    open(self, p);
+    (void)co_await seen_by(self, p);
+  });
+  CHECK_THAT(sys.log->text(), ContainsSubstring("messages in its mailbox"));
+}
+
+TEST_CASE("many senders together do not pass the budget of all mailboxes", "[threads]") {
+  checked_system sys({.mailbox_budget = 100'000});
+  std::vector<pid> gates;
+  for (int i = 0; i < 4; ++i) gates.push_back(sys->spawn(gate, false));
+  std::vector<std::thread> senders;
+  for (int t = 0; t < 4; ++t)
+    senders.emplace_back([&] {
+      for (int i = 0; i < 4'000; ++i)
+        (void)sys->try_send(gates[static_cast<std::size_t>(i) % 4], text{std::string(100, 'x')});
+    });
+  for (auto& t : senders) t.join();
+  CHECK(sys->message_counts().queued_bytes <= 100'000);
+  CHECK(sys->message_counts().queued_bytes > 70'000);
+}
+
 TEST_CASE("many senders together do not pass the bound", "[threads]") {
   checked_system sys;
   const pid p = sys->spawn_with({.mailbox = {.messages = 100}}, gate, false);

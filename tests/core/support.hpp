@@ -56,6 +56,7 @@ class checked_system {
     // Of each message it is known what became of it.
     (void)comes_true([&] { return system_.message_counts().queued() == 0; });
     CHECK(system_.message_counts().queued() == 0);
+    CHECK(system_.message_counts().queued_bytes == 0);
   }
   checked_system(const checked_system&) = delete;
   checked_system& operator=(const checked_system&) = delete;

@@ -35,10 +35,13 @@ class body {
   // Bytes of the frame or of the server object, for reports.
   [[nodiscard]] virtual std::size_t memory() const noexcept = 0;
 
+  // A name for reports.
+  [[nodiscard]] virtual std::string_view behaviour() const noexcept = 0;
+  [[nodiscard]] pid parent() const noexcept { return {0, parent_id}; }
+
   wait* waiting = nullptr;  // what it waits for, in the waiting coroutine's frame
   const message_type* last_message = nullptr;  // for reports
-  pid parent;
-  std::string_view behaviour;  // a name for reports
+  std::uint64_t parent_id = 0;                 // a process of this system, or none
 
  protected:
   ~body() = default;
@@ -80,11 +83,13 @@ struct process::promise_type final : internal::allocated_frame, internal::body {
   void destroy() noexcept override;
   [[nodiscard]] bool answers_in_receive() const noexcept override { return true; }
   [[nodiscard]] std::size_t memory() const noexcept override;
+  [[nodiscard]] std::string_view behaviour() const noexcept override { return name; }
   [[nodiscard]] auto handle() noexcept {
     return std::coroutine_handle<promise_type>::from_promise(*this);
   }
 
   std::unique_ptr<internal::kept_closure> closure;
+  std::string_view name;  // of what it runs
 };
 
 inline process::~process() {
@@ -93,6 +98,6 @@ inline process::~process() {
 inline void process::keep(std::unique_ptr<internal::kept_closure> closure) noexcept {
   promise_->closure = std::move(closure);
 }
-inline void process::behaviour(std::string_view name) noexcept { promise_->behaviour = name; }
+inline void process::behaviour(std::string_view name) noexcept { promise_->name = name; }
 
 }  // namespace troupe

@@ -110,10 +110,10 @@ Result run_clause(Clause& clause, message& taken) {
 }
 
 template <class Result, class... Clauses>
-class [[nodiscard]] receive_awaiter : public receive_wait {
+class [[nodiscard("co_await it")]] receive_awaiter : public receive_wait {
  public:
   explicit receive_awaiter(Clauses... handlers) : handlers_(std::move(handlers)...) {
-    clauses = std::span(types).first(count);
+    this->take(std::span(types).first(count));
     (mention_clause<Clauses>(), ...);
   }
   [[nodiscard]] bool await_ready() { return ready_within(limit()); }
@@ -207,39 +207,49 @@ struct any_value {
 
 // receive<T>(): one type, or with T = message any, perhaps with a predicate and a limit.
 template <class T, class Predicate, bool Timed>
-class [[nodiscard]] receive_one : public receive_wait {
+class [[nodiscard("co_await it")]] receive_one : public receive_wait {
  public:
   receive_one(Predicate predicate, std::chrono::nanoseconds limit)
-      : predicate_(std::move(predicate)), limit_(limit) {
+      : predicate_(std::move(predicate)) {
+    if constexpr (Timed) limit_.value = limit;
     if constexpr (any) {
-      static_assert(std::same_as<Predicate, any_value>,
+      static_assert(!has_predicate,
                     "receive<message>() takes the first message whatever it is: a predicate needs "
                     "a type to look at");
     } else {
       check_sendable<T>();
       mention<T>();
     }
-    clauses = types;
-    if constexpr (!std::same_as<Predicate, any_value>)
+    receive_wait::take(types);
+    if constexpr (has_predicate)
       accepts = [](receive_wait& self, message_node& candidate) noexcept {
         return static_cast<receive_one&>(self).holds_for(
             *static_cast<const T*>(candidate.payload()));
       };
   }
-  [[nodiscard]] bool await_ready() { return ready_within(limit_); }
-  void await_suspend(std::coroutine_handle<> leaf) { suspend_within(leaf, limit_); }
+  [[nodiscard]] bool await_ready() { return ready_within(limit_.value); }
+  void await_suspend(std::coroutine_handle<> leaf) { suspend_within(leaf, limit_.value); }
   auto await_resume() {
-    if (failed) std::rethrow_exception(failure_);
+    if constexpr (has_predicate)
+      if (failed) std::rethrow_exception(failure_);
     if constexpr (Timed) {
       if (match == nullptr) return std::optional<T>();
-      return std::optional<T>(take());
+      return std::optional<T>(taken());
     } else {
-      return take();
+      return taken();
     }
   }
 
  private:
   static constexpr bool any = std::same_as<T, message>;
+  static constexpr bool has_predicate = !std::same_as<Predicate, any_value>;
+  // What most receives do not need takes no room in an idle process.
+  struct time_limit {
+    std::chrono::nanoseconds value;
+  };
+  struct no_limit {
+    static constexpr std::chrono::nanoseconds value = infinity;
+  };
   static constexpr const message_type* type() noexcept {
     if constexpr (any)
       return nullptr;
@@ -257,16 +267,17 @@ class [[nodiscard]] receive_one : public receive_wait {
       return false;
     }
   }
-  T take() {
-    message taken(std::exchange(match, nullptr));
+  T taken() {
+    message found(std::exchange(match, nullptr));
     if constexpr (any)
-      return taken;
+      return found;
     else
-      return std::move(*taken.get_if<T>());
+      return std::move(*found.get_if<T>());
   }
   [[no_unique_address]] Predicate predicate_;
-  std::chrono::nanoseconds limit_;
-  std::exception_ptr failure_;  // what the predicate threw
+  [[no_unique_address]] std::conditional_t<Timed, time_limit, no_limit> limit_;
+  // What the predicate threw.
+  [[no_unique_address]] std::conditional_t<has_predicate, std::exception_ptr, nothing> failure_;
 };
 
 }  // namespace internal

@@ -21,12 +21,20 @@ struct system_options {
   std::size_t max_processes = std::size_t{1} << 22;
   /// Threads at most for `context::blocking`; they are started when needed.
   std::size_t blocking_threads = 64;
+  /// How long a worker that has nothing to do looks for work before it sleeps: to wake it up takes
+  /// longer than most pauses in the work. An idle system uses no processor for it. (Erlang: +sbwt)
+  std::chrono::nanoseconds busy_wait = std::chrono::microseconds(20);
   /// How long the destructor lets the processes outside supervision trees take to end before it
   /// reports those that hold it up. It then goes on waiting: a C++ thread cannot be stopped.
   std::chrono::nanoseconds stop_report_after = std::chrono::seconds(5);
   /// A mailbox without a bound that holds so many messages is reported in the log, and again each
   /// time that it has doubled; 0 is never. (OTP 27: long_message_queue of erlang:system_monitor.)
   std::size_t mailbox_alarm = 10'000;
+  /// Bytes at most in all mailboxes together, measured as `mailbox_limits::bytes` are; 0 is no
+  /// bound. One mailbox may hold as much as is still free, so that one that overflows leaves half
+  /// to the others, two a third, and what comes to a short mailbox arrives. Beyond that its own
+  /// `mailbox_limits::when_full` says what happens; who has none refuses.
+  std::size_t mailbox_budget = 0;
   /// A process that holds its worker for so long without a `co_await` is reported in the log, by
   /// its pid, its name and the message that it handles, and again each time that it has doubled;
   /// zero is never. (Erlang: long_schedule of erlang:system_monitor.)
@@ -64,11 +72,12 @@ struct system_counts {
 /// `exit_signal` that monitors and trapped exits yield; replies and signals are none.
 struct message_counts {
   std::int64_t sent = 0;
-  std::int64_t taken = 0;        // by their receivers, those that had expired among them
-  std::int64_t no_receiver = 0;  // to a process that had ended, or a name without one
-  std::int64_t unread = 0;       // when their receiver ended
-  std::int64_t expired = 0;      // requests whose caller had given up before they were taken
-  std::int64_t refused = 0;      // by a full mailbox
+  std::int64_t taken = 0;         // by their receivers, those that had expired among them
+  std::int64_t no_receiver = 0;   // to a process that had ended, or a name without one
+  std::int64_t unread = 0;        // when their receiver ended
+  std::int64_t expired = 0;       // requests whose caller had given up before they were taken
+  std::int64_t refused = 0;       // by a full mailbox
+  std::int64_t queued_bytes = 0;  // of system_options::mailbox_budget, if there is one
   /// That wait in mailboxes.
   [[nodiscard]] std::int64_t queued() const noexcept {
     return sent - taken - no_receiver - unread - refused;

@@ -35,9 +35,9 @@ struct wait {
   bool (*over)(wait& self, process_slot& slot) = nullptr;
   // For what must not be destroyed while it is under way: asks it to end early. Else null.
   void (*interrupt)(wait& self) noexcept = nullptr;
-  bool expired = false;
   std::uint64_t token = 0;  // tells our timeout from those of waits that are over
   timer* timeout = nullptr;
+  bool expired = false;
 
   // The awaiter protocol, shared by all waits.
   [[nodiscard]] bool ready();
@@ -53,13 +53,24 @@ struct receive_wait : wait {
   ~receive_wait() {
     if (match != nullptr) release(match);
   }
-  // A clause that is null takes a message of any type.
-  std::span<const message_type* const> clauses;
+  // A clause that is null takes a message of any type. The types outlive the wait.
+  void take(std::span<const message_type* const> types) noexcept {
+    first_clause = types.data();
+    clause_count = static_cast<std::uint16_t>(types.size());
+  }
+  [[nodiscard]] std::span<const message_type* const> clauses() const noexcept {
+    return {first_clause, clause_count};
+  }
+
+  // The small ones first: they fit behind the last of `wait`, and an idle process is little more
+  // than this.
+  bool failed = false;  // the condition threw: what it threw is thrown where the process waits
+  std::uint16_t clause_count = 0;
+  std::uint32_t clause = 0;  // that took the match
+  const message_type* const* first_clause = nullptr;
   // A further condition on the payload, or null.
   bool (*accepts)(receive_wait& self, message_node& candidate) = nullptr;
-  message_node* match = nullptr;  // owned once found
-  std::uint32_t clause = 0;
-  bool failed = false;  // the condition threw: what it threw is thrown where the process waits
+  message_node* match = nullptr;      // owned once found
   message_node** position = nullptr;  // where to go on looking
 
   // Ready, or nothing is there and nothing shall be waited for.
@@ -94,7 +105,7 @@ struct sleep_wait : wait {
   static constexpr void await_resume() noexcept {}
 };
 
-struct yield_wait : wait {
+struct [[nodiscard("co_await it")]] yield_wait : wait {
   yield_wait();
   static constexpr bool await_ready() noexcept { return false; }
   void await_suspend(std::coroutine_handle<> leaf) noexcept;

@@ -45,7 +45,7 @@ void server_body::destroy() noexcept {
 void server_body::init(process_slot& slot) {
   const auto made = std::exchange(maker, nullptr);
   self = made->make();
-  if (slot.announces) running.home->deliver(parent, make_node<init_done>(id_of(slot)));
+  if (slot.announces) running.home->deliver(parent(), make_node<init_done>(id_of(slot)));
 }
 
 message_node* server_body::take(process_slot& slot) {
@@ -81,7 +81,7 @@ void server_body::take_uncommon(process_slot& slot, message& taken) {
       return entry->handle(*self, taken, *this);
   running.home->log(log_level::warning,
                     "process {} ({}) does not handle {}: the message is dropped",
-                    to_string(id_of(slot)), behaviour, taken.name());
+                    to_string(id_of(slot)), behaviour(), taken.name());
 }
 
 void server_body::resume_handler(process_slot& slot) {

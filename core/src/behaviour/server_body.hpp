@@ -41,13 +41,12 @@ struct server_watch : process_watch {
 // first.
 struct server_body final : body {
   server_body(const server_class& type, std::unique_ptr<server_maker> args)
-      : what(&type), maker(std::move(args)) {
-    behaviour = type.name;
-  }
+      : what(&type), maker(std::move(args)) {}
 
   outcome run(process_slot& slot) override;
   void destroy() noexcept override;
   [[nodiscard]] std::size_t memory() const noexcept override { return sizeof *this + what->size; }
+  [[nodiscard]] std::string_view behaviour() const noexcept override { return what->name; }
   void terminate(const exit_reason& reason) override {
     if (self != nullptr && reason.what() != exit_reason::kind::killed) self->terminate(reason);
   }
@@ -57,7 +56,7 @@ struct server_body final : body {
   // OTP's rule (gen_server): what its supervisor orders a server obeys, also one that traps exits.
   [[nodiscard]] bool is_order_to_stop(const process_slot& slot, message_node& node) const {
     return slot.announces && node.type == &message_type_of<exit_signal> &&
-           static_cast<exit_signal*>(node.payload())->from == parent;
+           static_cast<exit_signal*>(node.payload())->from == parent();
   }
   void resume_handler(process_slot& slot);
 
@@ -90,7 +89,7 @@ struct server_body final : body {
   void arm_idle_check(std::chrono::nanoseconds limit);
 };
 // Beside the slot and the object all that an idle server takes.
-static_assert(sizeof(server_body) <= 96);
+static_assert(sizeof(server_body) <= 80);
 
 // The server that runs on this thread. Throws std::logic_error if what runs is none.
 [[nodiscard]] server_body& running_server();

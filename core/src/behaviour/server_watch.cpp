@@ -38,7 +38,7 @@ void server_body::idle_after(std::chrono::nanoseconds limit) {
     throw std::logic_error(fmt::format(
         "troupe: server {} wants to hear that it is idle: add troupe::idle_timeout to its "
         "`handles` and write a handle(troupe::idle_timeout)",
-        behaviour));
+        behaviour()));
   server_watch& w = watched();
   ++w.idle_number;
   context(*running.slot).cancel(std::exchange(w.idle_timer, {}));

@@ -99,7 +99,7 @@ message listed_event(message_node* node) {
   if (!event || body.lists(event.type())) return event;
   throw std::logic_error(
       fmt::format("troupe: state machine {} gives itself a {}: add it to its `handles`",
-                  body.behaviour, event.name()));
+                  body.behaviour(), event.name()));
 }
 
 }  // namespace
@@ -168,8 +168,8 @@ void machine_core::set_timeout(timeout_kind kind, std::string_view name,
 
 void machine_core::throw_unexpected(std::string_view state) const {
   throw std::logic_error(fmt::format("state machine {}: {} is not expected in state {}",
-                                     running_server().behaviour, event_ ? event_.name() : "nothing",
-                                     state));
+                                     running_server().behaviour(),
+                                     event_ ? event_.name() : "nothing", state));
 }
 
 // --- transitions --------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ server_body& body_of(process_slot& slot) { return static_cast<server_body&>(*slo
 // Takes only what a suspended server obeys; the rest keeps its place in the mailbox.
 struct [[nodiscard]] system_receive : receive_wait {
   system_receive() {
-    clauses = types_while_suspended;
+    take(types_while_suspended);
     accepts = [](receive_wait&, message_node& node) {
       process_slot& slot = *running.slot;
       return node.type != &message_type_of<exit_signal> ||
@@ -145,8 +145,8 @@ void check_local(pid to) {
 
 void throw_wrong_class(std::string_view wanted) {
   throw sys::wrong_class(fmt::format("process {} is a {}, not a {}",
-                                     to_string(id_of(*running.slot)), running.slot->what->behaviour,
-                                     wanted));
+                                     to_string(id_of(*running.slot)),
+                                     running.slot->what->behaviour(), wanted));
 }
 
 }  // namespace troupe::internal

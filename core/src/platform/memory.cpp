@@ -9,6 +9,8 @@
 #include <new>
 #include <utility>
 
+#include "runtime/batch_depot.hpp"
+
 #if TROUPE_MIMALLOC
 #include <mimalloc.h>
 #endif
@@ -40,61 +42,124 @@ namespace troupe::internal {
 
 namespace {
 
-// What a worker has freed last, for what it allocates next: messages and small frames come and go
-// one by one, and an allocator gives a page back, or looks whether it should, at each of them.
-struct block_cache {
-  static constexpr std::size_t step = 16;  // of sizes
-  static constexpr std::size_t classes = 16;
-  static constexpr std::uint8_t most_of_each = 32;
+// Small blocks that were freed, for what is allocated next: messages and small frames come and go
+// one by one, and an allocator gives a page back, or looks whether it should, at each of them. What
+// one thread allocates and another frees goes back by the depot, a full batch at a time.
+constexpr std::size_t step = 16;  // of sizes
+constexpr std::size_t classes = 16;
+constexpr std::uint32_t batch = 32;
 
-  struct block {
-    block* next;
-  };
-  struct stack {
-    block* top = nullptr;
-    std::uint8_t room = 0;  // none on threads that are not workers
-  };
-  stack of[classes + 1];
-
-  static std::size_t class_of(std::size_t size) noexcept { return (size + step - 1) / step; }
+struct block {
+  block* next;
 };
-constinit thread_local block_cache cache;
+constinit batch_depot<std_sync, block, 16> depots[classes + 1];
+
+std::size_t class_of(std::size_t size) noexcept { return (size + step - 1) / step; }
+
+void free_all(block* chain) noexcept {
+  while (chain != nullptr) mi_free(std::exchange(chain, chain->next));
+}
+
+// The blocks of one size that a thread has: a batch that it fills and empties, and behind it a full
+// one or none, so that a thread at the border between two does not go to the depot at each step.
+struct block_stack {
+  block* top = nullptr;
+  std::uint32_t room = 0;  // for blocks to be freed
+  block* spare = nullptr;
+
+  void push(void* memory) noexcept {
+    --room;
+    top = ::new (memory) block{top};
+  }
+  void* pop() noexcept {
+    ++room;
+    return std::exchange(top, top->next);
+  }
+};
+constinit thread_local block_stack cache[classes + 1];
+
+// Made when a thread first keeps a block: gives all back when the thread ends. What is freed later,
+// by destructors that come after this one, is not kept.
+class keeper {
+ public:
+  keeper() noexcept {
+    for (auto& blocks : cache) blocks.room = batch;
+  }
+  ~keeper() {
+    ended_ = true;
+    for (auto& blocks : cache) {
+      free_all(blocks.top);
+      free_all(blocks.spare);
+      blocks = {};
+    }
+  }
+  // False once the thread keeps nothing any more.
+  static bool keeps() noexcept {
+    if (ended_) return false;
+    static thread_local keeper of_this_thread;
+    return true;
+  }
+
+ private:
+  static constinit thread_local bool ended_;
+};
+constinit thread_local bool keeper::ended_ = false;
+
+// A batch from wherever there is one. What the allocator gives goes out in the order in which it
+// came: mail that lies in memory as it waits is read fastest.
+block* new_batch(std::size_t kind) {
+  if (block* const chain = depots[kind].take()) return chain;
+  block* chain = nullptr;
+  block** end = &chain;
+  try {
+    for (std::uint32_t i = 0; i < batch; ++i) {
+      *end = ::new (mi_new(kind * step)) block{nullptr};
+      end = &(*end)->next;
+    }
+  } catch (...) {
+    free_all(chain);
+    throw;
+  }
+  return chain;
+}
+
+[[gnu::noinline]] void* allocate_anew(std::size_t kind) {
+  if (!keeper::keeps()) return mi_new(kind * step);
+  block_stack& blocks = cache[kind];
+  blocks.top = blocks.spare == nullptr ? new_batch(kind) : std::exchange(blocks.spare, nullptr);
+  blocks.room = 0;
+  return blocks.pop();
+}
+
+[[gnu::noinline]] void deallocate_beyond(void* memory, std::size_t kind) noexcept {
+  if (!keeper::keeps()) return mi_free(memory);
+  block_stack& blocks = cache[kind];
+  if (blocks.room == 0) {
+    if (blocks.spare != nullptr && !depots[kind].put(blocks.spare)) free_all(blocks.spare);
+    blocks.spare = std::exchange(blocks.top, nullptr);
+    blocks.room = batch;
+  }
+  blocks.push(memory);
+}
 
 }  // namespace
 
 void* allocate(std::size_t size) {
-  const std::size_t kind = block_cache::class_of(size);
-  if (kind > block_cache::classes) return mi_new(size);
-  block_cache::stack& blocks = cache.of[kind];
-  if (blocks.top == nullptr) return mi_new(kind * block_cache::step);
-  ++blocks.room;
-  return std::exchange(blocks.top, blocks.top->next);
+  const std::size_t kind = class_of(size);
+  if (kind > classes) return mi_new(size);
+  return cache[kind].top == nullptr ? allocate_anew(kind) : cache[kind].pop();
 }
 
 void deallocate(void* memory, std::size_t size) noexcept {
-  const std::size_t kind = block_cache::class_of(size);
-  if (kind > block_cache::classes || cache.of[kind].room == 0) return mi_free(memory);
-  block_cache::stack& blocks = cache.of[kind];
-  --blocks.room;
-  blocks.top = ::new (memory) block_cache::block{blocks.top};
-}
-
-void keep_blocks() noexcept {
-  for (auto& blocks : cache.of) blocks.room = block_cache::most_of_each;
-}
-
-void give_up_blocks() noexcept {
-  for (auto& blocks : cache.of) {
-    while (blocks.top != nullptr) mi_free(std::exchange(blocks.top, blocks.top->next));
-    blocks.room = 0;
-  }
+  const std::size_t kind = class_of(size);
+  if (kind > classes) return mi_free(memory);
+  if (cache[kind].room == 0) return deallocate_beyond(memory, kind);
+  cache[kind].push(memory);
 }
 
 #else
 void* allocate(std::size_t size) { return ::operator new(size); }
 void deallocate(void* memory, std::size_t size) noexcept { ::operator delete(memory, size); }
-void keep_blocks() noexcept {}
-void give_up_blocks() noexcept {}
 #endif
 
 }  // namespace troupe::internal

@@ -22,12 +22,3 @@ class lazy_range {
 [[nodiscard]] std::size_t usable_size(const void* memory) noexcept;
 
 }  // namespace troupe::platform
-
-namespace troupe::internal {
-
-// A worker's thread keeps some of the small blocks that it frees for what it allocates next, until
-// it ends.
-void keep_blocks() noexcept;
-void give_up_blocks() noexcept;
-
-}  // namespace troupe::internal

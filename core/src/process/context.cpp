@@ -59,7 +59,7 @@ context context::current() {
 }
 
 pid context::id() const noexcept { return internal::id_of(own_slot(slot_)); }
-pid context::parent() const noexcept { return own_slot(slot_).what->parent; }
+pid context::parent() const noexcept { return own_slot(slot_).what->parent(); }
 internal::engine& context::home() const noexcept {
   (void)own_slot(slot_);
   return *internal::running.home;

@@ -64,7 +64,7 @@ std::string reason_type(const exit_reason& reason) {
 
 inspection inspect(const process_slot& slot) {
   inspection told;
-  told.behaviour = slot.what->behaviour;
+  told.behaviour = slot.what->behaviour();
   told.memory = sizeof slot + slot.what->memory();
   told.name = first_name(slot);
   told.mailbox = mailbox_length(slot);

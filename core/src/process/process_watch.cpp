@@ -41,7 +41,7 @@ void take(request<sys::get_status> asked, process_slot& slot, bool suspended,
   sys::status told{.process = id_of(slot),
                    .name = seen.name,
                    .behaviour = seen.behaviour,
-                   .parent = slot.what->parent,
+                   .parent = slot.what->parent(),
                    .suspended = suspended,
                    .mailbox = seen.mailbox};
   if (watch != nullptr) {

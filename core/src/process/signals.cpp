@@ -168,7 +168,8 @@ void enqueue_own(process_slot& slot, message_node* node) {
 
 void raise_mailbox_alarm(process_slot& slot) {
   engine& home = *running.home;
-  if (home.options.mailbox_alarm == 0 || slot.bounded()) return;
+  if (home.options.mailbox_alarm == 0) return;
+  if (slot.bounded() && home.table.bound_of(id_of(slot)).limited()) return;
   const std::size_t length = mailbox_length(slot);
   relations& ties = ties_of(slot);
   if (length < std::max(ties.next_alarm, home.options.mailbox_alarm)) return;
@@ -177,7 +178,7 @@ void raise_mailbox_alarm(process_slot& slot) {
   home.log(log_level::warning,
            "process {} {} ({}) has {} messages in its mailbox, the oldest a {}: it takes them more "
            "slowly than they come; bound it by spawn_options::mailbox",
-           to_string(id_of(slot)), name.empty() ? "without a name" : name, slot.what->behaviour,
+           to_string(id_of(slot)), name.empty() ? "without a name" : name, slot.what->behaviour(),
            length, slot.first->type->value->name);
 }
 
@@ -212,11 +213,13 @@ void fail_with_exception() noexcept {
 
 void take_up(process_slot& slot) {
   if (message_node* const first = slot.take_handed_over()) take_in(slot, first);
+  const bool alone = slot.first == nullptr;
   message_node* list = slot.mail.take_all();
   std::size_t taken = 0;
   for (; list != nullptr; ++taken) take_in(slot, std::exchange(list, list->next));
+  // There may be more than was taken now only if there was mail before; to count it takes long.
   if (taken >= running.home->options.mailbox_alarm) [[unlikely]]
-    raise_mailbox_alarm(slot);
+    if (!alone || slot.ties == nullptr || taken >= slot.ties->next_alarm) raise_mailbox_alarm(slot);
 }
 
 }  // namespace troupe::internal

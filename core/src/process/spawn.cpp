@@ -117,9 +117,10 @@ void newborn::take_names(pid self, const launch_options& options) {
 
 monitored newborn::start(body& what, const launch_options& options) {
   process_slot& slot = *slot_;
-  if (options.mailbox.any()) slot.mark_bounded();
+  const bool bounded = options.mailbox.any() || home_.budget.any();
+  if (bounded) slot.mark_bounded();
   const pid self = home_.table.id_of(slot);
-  if (options.mailbox.any()) home_.table.bound_of(self).open(options.mailbox);
+  if (bounded) home_.table.bound_of(self).open(options.mailbox, home_.budget);
   process_slot* const parent = spawner(home_);
   const bool named = !options.name.empty() || options.under != nullptr;
   const std::shared_ptr<descendants> quota =
@@ -147,7 +148,7 @@ monitored newborn::start(body& what, const launch_options& options) {
     ties_of(slot).quota.reset(new descendants{options.max_descendants, self, quota});
   monitored made{self, {}};
   if (parent != nullptr) {
-    what.parent = id_of(*parent);
+    what.parent_id = id_of(*parent).id;
     if (options.monitor) made.ref = {next_number(*parent)};
     tie_to_parent(*parent, slot, options.link, made.ref);
   }
@@ -158,8 +159,8 @@ monitored newborn::start(body& what, const launch_options& options) {
   if (options.wakes != nullptr) ties_of(slot).waited_for.emplace(*options.wakes);
   slot.what = &what;
   if (home_.watch != nullptr)
-    home_.watch->spawned(self, what.parent,
-                         options.name.empty() ? what.behaviour : std::string_view(options.name));
+    home_.watch->spawned(self, what.parent(),
+                         options.name.empty() ? what.behaviour() : std::string_view(options.name));
   slot.announces = options.announce;
   slot.traps_exits = options.traps_exits;
   slot.urgent = options.priority == priority::high;

@@ -19,7 +19,7 @@ void take(request<visit> asked, process_slot& slot) {
   asked.fail(exit_reason::error(
       "troupe::sys::wrong_class",
       fmt::format("process {} runs {}, which has no state to look at: only a server has",
-                  to_string(id_of(slot)), slot.what->behaviour)));
+                  to_string(id_of(slot)), slot.what->behaviour())));
 }
 void take(request<sys::suspend> asked, process_slot& slot) {
   slot.suspended = true;

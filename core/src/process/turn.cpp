@@ -28,13 +28,13 @@ void report_crash(engine& home, process_slot& slot, const exit_reason& reason) {
   drain(slot);
   const std::string process = to_string(id_of(slot));
   const std::string name(first_name(slot));
-  const std::string parent = to_string(slot.what->parent);
+  const std::string parent = to_string(slot.what->parent());
   const std::size_t mailbox = mailbox_length(slot);
   const message_type* const type = slot.what->last_message;
   const std::string last(type == nullptr || type->value == nullptr ? "none" : type->value->name);
   const report::field fields[] = {{"process", process},
                                   {"name", name},
-                                  {"behaviour", std::string(slot.what->behaviour)},
+                                  {"behaviour", std::string(slot.what->behaviour())},
                                   {"reason", to_string(reason)},
                                   {"reason_type", reason_type(reason)},
                                   {"parent", parent},
@@ -43,8 +43,8 @@ void report_crash(engine& home, process_slot& slot, const exit_reason& reason) {
                                   {"links", links_of(*slot.ties)}};
   home.log({.level = log_level::error, .kind = "crash_report", .text = {}, .fields = fields},
            "process {} {} ({}) crashed: {}; parent {}, last message {}, mailbox length {}", process,
-           name.empty() ? "without a name" : name, slot.what->behaviour, to_string(reason), parent,
-           last, mailbox);
+           name.empty() ? "without a name" : name, slot.what->behaviour(), to_string(reason),
+           parent, last, mailbox);
 }
 
 void end_body(engine& home, process_slot& slot, const exit_reason& reason) noexcept {
@@ -52,7 +52,7 @@ void end_body(engine& home, process_slot& slot, const exit_reason& reason) noexc
     slot.what->terminate(reason);
   } catch (...) {
     home.log(log_level::error, "process {} ({}): terminate threw {}; it ends with {} all the same",
-             to_string(id_of(slot)), slot.what->behaviour,
+             to_string(id_of(slot)), slot.what->behaviour(),
              to_string(exit_reason::from_current_exception()), to_string(reason));
   }
   slot.what->destroy();  // destructors may ask for the parent

@@ -13,8 +13,8 @@ namespace troupe::internal {
 namespace {
 
 bool clause_takes(receive_wait& w, message_node& node) {
-  for (std::uint32_t i = 0; i < w.clauses.size(); ++i) {
-    if (w.clauses[i] != nullptr && w.clauses[i] != node.type) continue;
+  for (std::uint32_t i = 0; i < w.clause_count; ++i) {
+    if (w.first_clause[i] != nullptr && w.first_clause[i] != node.type) continue;
     if (w.accepts != nullptr && !w.accepts(w, node)) continue;
     w.clause = i;
     return true;
@@ -23,14 +23,14 @@ bool clause_takes(receive_wait& w, message_node& node) {
 }
 
 bool lists(const receive_wait& w, const message_type& type) {
-  return std::ranges::find(w.clauses, &type) != w.clauses.end();
+  return std::ranges::find(w.clauses(), &type) != w.clauses().end();
 }
 
 // An order to end is obeyed by a suspended process, too. (OTP: sys, system_terminate.)
 bool is_order_to_end(const process_slot& slot, const message_node& node) {
   if (node.type != &message_type_of<exit_signal>) return false;
   const pid from = static_cast<const exit_signal*>(node.payload())->from;
-  return !from || from == slot.what->parent;
+  return !from || from == slot.what->parent();
 }
 
 // While a process is suspended its receives take nothing but what ends that. What was passed over

@@ -35,6 +35,7 @@ engine::engine(troupe::system& outer_system, system_options given)
     : outer(outer_system),
       options(completed(std::move(given))),
       table(options.max_processes),
+      budget{static_cast<std::int64_t>(options.mailbox_budget)},
       turns(options.simulated == nullptr ? std::make_unique<worker_pool>(*this, options.workers)
                                          : options.simulated->lodge_(*this)) {}
 
@@ -130,8 +131,12 @@ void engine::refuse(pid to, mailbox_bound& full, message_node* node) noexcept {
   const std::uint64_t so_far = full.count_refused();
   if (std::has_single_bit(so_far))
     log(log_level::warning,
-        "the mailbox of {}{} is full with {} messages: a {} is refused, the {}. so far",
-        to_string(to), names.text_of(to), full.messages(), node->type->value->name, so_far);
+        "the mailbox of {}{} is full with {} messages: a {} is refused, the {}. so far{}",
+        to_string(to), names.text_of(to), full.messages(), node->type->value->name, so_far,
+        budget.any() ? fmt::format("; all mailboxes hold {} of the {} bytes that they may "
+                                   "(system_options::mailbox_budget)",
+                                   budget.used.load(std::memory_order_relaxed), budget.most)
+                     : "");
   if (node->type->kind == message_kind::request)
     send_failure(*static_cast<request_header*>(node->payload()), mailbox_full());
   release(node);

@@ -97,6 +97,7 @@ class engine {
   system_options options;
   observer* watch = nullptr;  // for the engine's life
   process_table table;
+  mailbox_budget budget;
   name_table names;
   std::shared_ptr<poller> waits_in;  // before `turns`: its workers have stopped before it goes
   std::unique_ptr<scheduler> turns;

@@ -10,6 +10,20 @@
 
 namespace troupe::internal {
 
+// What all mailboxes of a system hold together: system_options::mailbox_budget. If there is such a
+// budget, every process is bounded by it.
+struct mailbox_budget {
+  const std::int64_t most;  // bytes; 0 is no bound
+  std::atomic<std::int64_t> used{0};
+
+  [[nodiscard]] bool any() const noexcept { return most != 0; }
+  // One mailbox may hold as much as is free (dynamic thresholds, Choudhury and Hahne 1998): those
+  // that overflow share what there is, and leave as much as one of them has to the others.
+  [[nodiscard]] std::int64_t share() const noexcept {
+    return std::max(most - used.load(std::memory_order_relaxed), std::int64_t{1});
+  }
+};
+
 // How much mail waits for a process whose mailbox is bounded: what is in the mailbox and in the
 // process's own queue. One for each slot of the process table; its memory is taken when a bounded
 // process first lives there, and stays. Who has counted a message in and then finds the process
@@ -17,7 +31,8 @@ namespace troupe::internal {
 class mailbox_bound {
  public:
   // Before the process can be sent to.
-  void open(const mailbox_limits& limits) noexcept {
+  void open(const mailbox_limits& limits, mailbox_budget& budget) noexcept {
+    budget_.store(budget.any() ? &budget : nullptr, std::memory_order_relaxed);
     max_messages_.store(static_cast<std::int64_t>(limits.messages), std::memory_order_relaxed);
     max_bytes_.store(static_cast<std::int64_t>(limits.bytes), std::memory_order_relaxed);
     when_full_.store(limits.when_full, std::memory_order_relaxed);
@@ -31,9 +46,8 @@ class mailbox_bound {
   };
   [[nodiscard]] load load_of(const message_node& node) const noexcept {
     if (node.type->kind > message_kind::request) return {};
-    return {1, max_bytes_.load(std::memory_order_relaxed) == 0
-                   ? 0
-                   : static_cast<std::int64_t>(footprint(node))};
+    const bool measured = budget() != nullptr || max_bytes_.load(std::memory_order_relaxed) != 0;
+    return {1, measured ? static_cast<std::int64_t>(footprint(node)) : 0};
   }
 
   // Any thread. The counters order nothing: the mailbox does. Gives by how much the limits are
@@ -42,18 +56,25 @@ class mailbox_bound {
     const auto messages =
         messages_.fetch_add(more.messages, std::memory_order_relaxed) + more.messages;
     const auto bytes = bytes_.fetch_add(more.bytes, std::memory_order_relaxed) + more.bytes;
-    return std::max(times(messages, max_messages_), times(bytes, max_bytes_));
+    if (mailbox_budget* const all = budget())
+      all->used.fetch_add(more.bytes, std::memory_order_relaxed);
+    return times_over(messages, bytes);
   }
   void remove(load less) noexcept {
+    if (mailbox_budget* const all = budget())
+      all->used.fetch_sub(less.bytes, std::memory_order_relaxed);
     messages_.fetch_sub(less.messages, std::memory_order_relaxed);
     bytes_.fetch_sub(less.bytes, std::memory_order_relaxed);
   }
 
-  [[nodiscard]] bool full() const noexcept {
-    return std::max(times(messages(), max_messages_), times(bytes(), max_bytes_)) > 0;
-  }
+  [[nodiscard]] bool full() const noexcept { return times_over(messages(), bytes()) > 0; }
   [[nodiscard]] bool half_empty() const noexcept {
-    return std::max(times(2 * messages(), max_messages_), times(2 * bytes(), max_bytes_)) == 0;
+    return times_over(2 * messages(), 2 * bytes()) == 0;
+  }
+  // Whether it has limits of its own.
+  [[nodiscard]] bool limited() const noexcept {
+    return max_messages_.load(std::memory_order_relaxed) != 0 ||
+           max_bytes_.load(std::memory_order_relaxed) != 0;
   }
   [[nodiscard]] overflow when_full() const noexcept {
     return when_full_.load(std::memory_order_relaxed);
@@ -70,9 +91,17 @@ class mailbox_bound {
   }
 
  private:
-  static std::int64_t times(std::int64_t now, const std::atomic<std::int64_t>& limit) noexcept {
-    const std::int64_t most = limit.load(std::memory_order_relaxed);
+  [[nodiscard]] mailbox_budget* budget() const noexcept {
+    return budget_.load(std::memory_order_relaxed);
+  }
+  static std::int64_t times(std::int64_t now, std::int64_t most) noexcept {
     return most == 0 || now <= most ? 0 : (now - 1) / most;
+  }
+  [[nodiscard]] std::int64_t times_over(std::int64_t messages, std::int64_t bytes) const noexcept {
+    const mailbox_budget* const all = budget();
+    return std::max({times(messages, max_messages_.load(std::memory_order_relaxed)),
+                     times(bytes, max_bytes_.load(std::memory_order_relaxed)),
+                     times(bytes, all == nullptr ? 0 : all->share())});
   }
 
   std::atomic<std::int64_t> messages_{0};
@@ -81,6 +110,7 @@ class mailbox_bound {
   std::atomic<std::int64_t> max_bytes_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<overflow> when_full_{overflow::refuse};
+  std::atomic<mailbox_budget*> budget_{nullptr};
 };
 
 }  // namespace troupe::internal

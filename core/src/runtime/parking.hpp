@@ -144,6 +144,12 @@ class parking {
     return true;
   }
 
+  // There is a poller, and nobody in it.
+  [[nodiscard]] bool poller_is_left() const noexcept {
+    return poller_.load(std::memory_order_relaxed) != nullptr &&
+           !poller_taken_.load(std::memory_order_seq_cst);
+  }
+
   // Any thread, once at most: workers rest in it from now on.
   void attach(poller& what) noexcept {
     poller_.store(&what, std::memory_order_release);
@@ -213,11 +219,6 @@ class parking {
   // and another one in its place would have to be woken for that.
   static bool leaves_poller_free(const place& mine) noexcept {
     return mine.watching && mine.quiet_looks == 0;
-  }
-
-  [[nodiscard]] bool poller_is_left() const noexcept {
-    return poller_.load(std::memory_order_relaxed) != nullptr &&
-           !poller_taken_.load(std::memory_order_seq_cst);
   }
 
   const Pool& pool_;

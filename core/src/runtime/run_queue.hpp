@@ -26,7 +26,10 @@ class run_queue {
   void push(T* item) {
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     ring* to = ring_.load(std::memory_order_relaxed);
-    if (tail - head_.load(std::memory_order_acquire) > to->mask) to = grow(*to, tail);
+    if (tail - seen_head_ > to->mask) {
+      seen_head_ = head_.load(std::memory_order_acquire);
+      if (tail - seen_head_ > to->mask) to = grow(*to, tail);
+    }
     to->at(tail).store(item, std::memory_order_relaxed);
     tail_.store(tail + 1, std::memory_order_seq_cst);
   }
@@ -75,6 +78,7 @@ class run_queue {
   alignas(64) typename Sync::template atomic<std::uint64_t> head_{0};
   alignas(64) typename Sync::template atomic<std::uint64_t> tail_{0};
   typename Sync::template atomic<ring*> ring_{nullptr};
+  std::uint64_t seen_head_ = 0;               // owner: thieves write the real one all the time
   std::vector<std::unique_ptr<ring>> rings_;  // owner
 };
 

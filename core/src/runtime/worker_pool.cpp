@@ -114,17 +114,15 @@ void worker::put_back(process_slot& slot) {
 void worker::run() {
   platform::name_this_thread("troupe-worker");
   running = {.home = &pool_.home_, .at = this, .on = this};
-  keep_blocks();
   while (!pool_.parking_.stopping()) {
     if (process_slot* slot = pick()) {
       turn(*slot);
-    } else {
+    } else if (!linger()) {
       pool_.parking_.rest(index_);
       pool_.watchdog_.wake();
       watch();
     }
   }
-  give_up_blocks();
   running = {};
 }
 
@@ -199,6 +197,27 @@ process_slot* worker::steal() noexcept {
     return mine;
   }
   return nullptr;
+}
+
+// Looks for work for a moment before it rests: to wake it up takes longer than most pauses, and
+// costs whoever does so. One worker does, since one is enough to find what comes next, and looks
+// now and then only, since a look takes the queue's line from the worker that fills it. Who is to
+// rest in the poller lingers there.
+bool worker::linger() noexcept {
+  if (pool_.parking_.poller_is_left() || pool_.lingering_.exchange(true, std::memory_order_relaxed))
+    return false;
+  const clock& time = *pool_.home_.options.time;
+  const auto looks = pool_.home_.options.busy_wait / worker_pool::between_lingering_looks;
+  bool found = false;
+  for (auto look = looks; look > 0 && !found && !pool_.parking_.stopping(); --look) {
+    const steady_time next = later(time.now(), worker_pool::between_lingering_looks);
+    // A clock of tests may stand still.
+    for (int yields = 0; yields < worker_pool::most_yields_to_a_look && time.now() < next; ++yields)
+      std_sync::yield();
+    found = pool_.has_work();
+  }
+  pool_.lingering_.store(false, std::memory_order_relaxed);
+  return found;
 }
 
 void worker::fire_timers() {

@@ -37,6 +37,7 @@ class worker : public workplace {
   process_slot* take_urgent() noexcept { return urgent_.size() > 0 ? urgent_.take() : nullptr; }
   process_slot* pick();
   process_slot* steal() noexcept;
+  bool linger() noexcept;
   void turn(process_slot& slot);
   void look_outside();
   void look_around();
@@ -69,6 +70,9 @@ class worker_pool final : public scheduler {
   // turns are long, after that much time.
   static constexpr std::uint64_t turns_between_looks = 64;
   static constexpr std::chrono::milliseconds between_looks{1};
+  // How often a worker without work looks for some while it waits busily.
+  static constexpr std::chrono::microseconds between_lingering_looks{2};
+  static constexpr int most_yields_to_a_look = 20;
   // How often the worker on watch looks whether another one is stuck with work in its next-slot.
   static constexpr std::chrono::milliseconds watch_interval{2};
   // After so many looks at workers that do nothing it goes off watch.
@@ -107,6 +111,7 @@ class worker_pool final : public scheduler {
   // What threads that are not workers have made ready.
   alignas(64) push_list<std_sync, process_slot, &process_slot::run_link> submitted_;
   parking<std_sync, worker_pool> parking_{*this};
+  std::atomic<bool> lingering_{false};  // a worker without work does not rest yet
   watchdog watchdog_{home_, *this};
   blocking_pool blocking_;  // last: its threads have ended before what they wake goes
 };

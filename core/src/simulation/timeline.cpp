@@ -157,7 +157,7 @@ void timeline::note_forbidden(const char* name) {
           fmt::format("{} ({}) calls {}, so the run cannot be repeated: take the time from "
                       "self.now(), sleep by co_await self.sleep(...), draw from self.random()",
                       to_string(running.home->table.id_of(*running.slot)),
-                      running.slot->what == nullptr ? "" : running.slot->what->behaviour, name));
+                      running.slot->what == nullptr ? "" : running.slot->what->behaviour(), name));
 }
 
 // --- steps --------------------------------------------------------------------------------------
@@ -294,8 +294,12 @@ void timeline::end_all(host& where) {
             fmt::format("after the end of all processes there are {} links, {} monitors, {} "
                         "timers and {} names",
                         left.links, left.monitors, left.timers, left.names));
-  if (const auto waiting = home.outer.message_counts().queued(); waiting != 0)
-    violate(&where, fmt::format("after the end of all processes {} messages still wait", waiting));
+  const message_counts mail = home.outer.message_counts();
+  if (mail.queued() != 0 || mail.queued_bytes != 0)
+    violate(
+        &where,
+        fmt::format("after the end of all processes {} messages still wait, of {} counted bytes",
+                    mail.queued(), mail.queued_bytes));
 }
 
 void timeline::violate(const host* where, std::string text) {

@@ -12,7 +12,7 @@ namespace {
 class [[nodiscard]] init_wait : public receive_wait {
  public:
   init_wait(pid started, std::chrono::nanoseconds limit) : process_(started), limit_(limit) {
-    clauses = types;
+    take(types);
     accepts = [](receive_wait& self, message_node& node) {
       const pid wanted = static_cast<init_wait&>(self).process_;
       if (node.type == &message_type_of<init_done>)

@@ -26,7 +26,7 @@ struct question {
 // Waits for any message, or the reply to any question.
 struct [[nodiscard]] next_mail : troupe::internal::receive_wait {
   explicit next_mail(const std::list<question>& open) : asked(open), next_message(over) {
-    clauses = any;
+    take(any);
     over = [](wait& self, troupe::internal::process_slot& slot) {
       const auto& w = static_cast<next_mail&>(self);
       return w.answered() || w.next_message(self, slot);
