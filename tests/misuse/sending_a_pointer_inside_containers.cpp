@@ -1,4 +1,5 @@
 // refused: a raw pointer cannot be sent
+// in at most 33 lines
 #include <troupe/troupe.hpp>
 
 struct batch {

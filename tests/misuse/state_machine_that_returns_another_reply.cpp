@@ -1,4 +1,5 @@
 // refused: this value is not of the request's reply type
+// in at most 40 lines
 #include <troupe/state_machine.hpp>
 #include <troupe/troupe.hpp>
 

@@ -1,4 +1,5 @@
 // refused: a state machine needs, for each type T in its `handles`, a public handle
+// in at most 32 lines
 #include <troupe/state_machine.hpp>
 #include <troupe/troupe.hpp>
 

@@ -44,7 +44,7 @@ namespace internal {
 
 // One awaitable for `call` and `try_call`; they differ in what they do without an answer.
 template <class T, bool Throws>
-class [[nodiscard]] call_awaiter {
+class [[nodiscard("co_await it")]] call_awaiter {
  public:
   using reply = typename T::reply;
   call_awaiter(destination to, T body, std::chrono::nanoseconds timeout)

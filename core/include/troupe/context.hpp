@@ -67,25 +67,24 @@ class context {
   /// Others stay in the mailbox, in order. A handler that takes `troupe::message` accepts all. The
   /// last clause may be `after(limit, handler)`. Gives what the handler returned.
   template <class... Handlers>
-  [[nodiscard]] auto receive(Handlers&&... handlers) const {
+  auto receive(Handlers&&... handlers) const {
     return internal::make_receive<std::decay_t<Handlers>...>(std::forward<Handlers>(handlers)...);
   }
   /// Takes the first T: `auto m = co_await self.receive<add>()`. The first of all with T = message.
   template <class T>
-  [[nodiscard]] auto receive() const {
+  auto receive() const {
     return internal::receive_one<T, internal::any_value, false>({}, infinity);
   }
   /// Takes the first T for which the predicate holds.
   template <class T, std::predicate<const T&> Predicate>
-  [[nodiscard]] auto receive(Predicate&& predicate) const {
+  auto receive(Predicate&& predicate) const {
     return internal::receive_one<T, std::decay_t<Predicate>, false>(
         std::forward<Predicate>(predicate), infinity);
   }
   /// Takes the first T that comes within the limit, as a std::optional<T>; zero looks only at what
   /// is there.
   template <class T, class Predicate = internal::any_value>
-  [[nodiscard]] auto receive_within(std::chrono::nanoseconds limit,
-                                    Predicate predicate = {}) const {
+  auto receive_within(std::chrono::nanoseconds limit, Predicate predicate = {}) const {
     return internal::receive_one<T, Predicate, true>(std::move(predicate), limit);
   }
 
@@ -93,20 +92,19 @@ class context {
   /// reply; call_error with the callee's end, noproc, noconnection, timeout or no_reply. A late
   /// reply is dropped. The deadline of the request being served bounds it too.
   template <request_message T>
-  [[nodiscard]] auto call(const destination& to, T body,
-                          std::chrono::nanoseconds timeout = default_call_timeout) const {
+  auto call(const destination& to, T body,
+            std::chrono::nanoseconds timeout = default_call_timeout) const {
     return internal::call_awaiter<T, true>(to, std::move(body), timeout);
   }
   template <class S, request_message T>
-  [[nodiscard]] auto call(ref<S> to, T body,
-                          std::chrono::nanoseconds timeout = default_call_timeout) const {
+  auto call(ref<S> to, T body, std::chrono::nanoseconds timeout = default_call_timeout) const {
     internal::check_handled<S, T>();
     return internal::call_awaiter<T, true>(to.id(), std::move(body), timeout);
   }
   /// The same, but gives a `result` in the place of throwing.
   template <request_message T>
-  [[nodiscard]] auto try_call(const destination& to, T body,
-                              std::chrono::nanoseconds timeout = default_call_timeout) const {
+  auto try_call(const destination& to, T body,
+                std::chrono::nanoseconds timeout = default_call_timeout) const {
     return internal::call_awaiter<T, false>(to, std::move(body), timeout);
   }
   /// Asks without waiting; `co_await` the returned value for the result. Several may be under way.
@@ -199,19 +197,17 @@ class context {
   }
   /// Whether the timer was stopped before it fired; afterwards it does not fire.
   bool cancel(timer_ref timer) const;
-  [[nodiscard]] auto sleep(std::chrono::nanoseconds time) const { return sleep_for(time); }
+  auto sleep(std::chrono::nanoseconds time) const { return sleep_for(time); }
   /// Lets other processes run.
-  [[nodiscard]] internal::yield_wait yield() const { return {}; }
+  internal::yield_wait yield() const { return {}; }
   /// Runs the function on the pool for calls that block and gives what it returns; what it throws
   /// is thrown here. This process cannot be killed before the function has returned.
   template <class Function>
-  [[nodiscard]] auto blocking(Function&& function) const {
+  auto blocking(Function&& function) const {
     return internal::blocking_awaiter<std::decay_t<Function>>(std::forward<Function>(function));
   }
   /// Waits for something outside the scheduler; see `operation`.
-  [[nodiscard]] internal::operation_wait perform(operation& what) const {
-    return internal::operation_wait(what);
-  }
+  internal::operation_wait perform(operation& what) const { return internal::operation_wait(what); }
 
  private:
   [[nodiscard]] internal::engine& home() const noexcept;
@@ -247,6 +243,10 @@ struct kept final : kept_closure {
   Function function;
 };
 
+// A context that is given to a new process means the pid of its own.
+template <class T>
+using given_as = std::conditional_t<std::same_as<std::decay_t<T>, context>, pid, T>;
+
 template <class Function, class... Args>
 monitored launch(engine& home, const launch_options& options, std::string_view behaviour,
                  Function&& function, Args&&... args) {
@@ -254,6 +254,8 @@ monitored launch(engine& home, const launch_options& options, std::string_view b
   static_assert(std::is_invocable_r_v<process, stored&, context, Args...>,
                 "spawn needs a function that takes a troupe::context and then these arguments, and "
                 "returns troupe::process: process f(context self, int start)");
+  static_assert(std::is_invocable_r_v<process, stored&, context, given_as<Args>...>,
+                "a context is of use to its own process only; give the new one self.id()");
   static_assert(!takes_references<stored>,
                 "a process function takes its parameters by value: what a reference means may be "
                 "gone when the process runs");

@@ -9,6 +9,7 @@
 
 namespace troupe {
 
+class context;
 template <class T>
 class request;
 
@@ -73,7 +74,10 @@ constexpr void check_sendable() noexcept {
                 "a reference cannot be sent: processes share nothing; send the value");
   static_assert(!std::is_pointer_v<T>,
                 "a raw pointer cannot be sent: processes share nothing; send the value, a "
-                "std::string for a text, or a std::shared_ptr<const T> for large constant data");
+                "std::string for a text, troupe::bytes or a std::shared_ptr<const T> for large "
+                "constant data");
+  static_assert(!std::same_as<T, context>,
+                "a context cannot be sent: it is of use to its own process only; send self.id()");
   static_assert(!std::same_as<T, std::string_view>,
                 "a std::string_view cannot be sent: it may outlive its text; send a std::string");
   static_assert(!points_to_mutable<T>,

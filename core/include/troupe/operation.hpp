@@ -41,7 +41,7 @@ class operation {
 
 namespace internal {
 
-struct [[nodiscard]] operation_wait : wait {
+struct [[nodiscard("co_await it")]] operation_wait : wait {
   explicit operation_wait(operation& what);
   [[nodiscard]] static constexpr bool await_ready() noexcept { return false; }
   void await_suspend(std::coroutine_handle<> leaf);
@@ -97,7 +97,8 @@ class call_elsewhere : public Base {
 };
 
 template <class Function>
-class [[nodiscard]] blocking_awaiter final : public call_elsewhere<Function, blocking_job> {
+class [[nodiscard("co_await it")]] blocking_awaiter final
+    : public call_elsewhere<Function, blocking_job> {
  public:
   using call_elsewhere<Function, blocking_job>::call_elsewhere;
 

@@ -13,7 +13,7 @@
 
 namespace troupe {
 
-/// A message type that is answered: it names the type of its reply as `reply`.
+/// A message type that is answered: it names the type of its reply, `using reply = int;`.
 template <class T>
 concept request_message = requires { typename T::reply; };
 
@@ -112,9 +112,10 @@ class [[nodiscard]] request {
     using result = internal::reply_value<reply_type>;
     static_assert(std::is_constructible_v<result, Args&&...>,
                   "this value is not of the request's reply type");
-    internal::send_reply(
-        header_, internal::make_node<internal::reply_payload<result>>(
-                     internal::reply_header{header_.ref}, result(std::forward<Args>(value)...)));
+    if constexpr (std::is_constructible_v<result, Args&&...>)
+      internal::send_reply(
+          header_, internal::make_node<internal::reply_payload<result>>(
+                       internal::reply_header{header_.ref}, result(std::forward<Args>(value)...)));
   }
   /// Ends the call with a reason in the place of an answer.
   void fail(const exit_reason& reason) { internal::send_failure(header_, reason); }

@@ -44,7 +44,7 @@ struct task_promise;
 /// there, receives included. Lazy: it starts when awaited. Whoever holds the task owns it; if the
 /// process dies, what it waits in is destroyed with it.
 template <class T = void>
-class [[nodiscard]] task {
+class [[nodiscard("co_await it")]] task {
  public:
   using promise_type = internal::task_promise<T>;
   using value_type = T;

@@ -4,6 +4,10 @@
 struct add {
   int a;
 };
+template <class Inspector>
+auto inspect(Inspector& f, add& x) {
+  return f(x.a);
+}
 
 void use(caf::actor_system& guests, troupe::system& home) {
   const troupe::caf::bridge bridge(

@@ -1,4 +1,5 @@
 // refused: a raw pointer cannot be sent
+// in at most 35 lines
 #include <troupe/caf.hpp>
 
 struct borrowed {

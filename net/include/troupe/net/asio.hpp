@@ -99,7 +99,7 @@ class asio_operation : public operation {
 };
 
 template <class Initiation, class InitArgs, class... Results>
-class [[nodiscard]] asio_awaiter final : public asio_operation {
+class [[nodiscard("co_await it")]] asio_awaiter final : public asio_operation {
  public:
   asio_awaiter(context self, Initiation initiation, InitArgs args)
       : asio_operation(self), initiation_(std::move(initiation)), args_(std::move(args)) {}

@@ -208,7 +208,7 @@ void set_busy_poll(troupe::system& system, std::chrono::nanoseconds time);
 namespace internal {
 
 template <class Function>
-class [[nodiscard]] executor_call final
+class [[nodiscard("co_await it")]] executor_call final
     : public troupe::internal::call_elsewhere<Function, operation> {
  public:
   executor_call(transport& where, Function function)
