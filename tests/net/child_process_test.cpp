@@ -14,9 +14,9 @@
 #include "platform/peer_environment.hpp"
 #include "support/catch.hpp"
 
-using troupe::net::child_command;
 using troupe::net::child_end;
 using troupe::net::child_process;
+using troupe::net::command;
 using troupe::net::descriptor;
 
 namespace {
@@ -35,7 +35,7 @@ child_end end_of(child_process& child) {
   return *end;
 }
 
-child_command shell(std::string script) { return {"sh", {"-c", std::move(script)}, {}}; }
+command shell(std::string script) { return {"sh", {"-c", std::move(script)}, {}}; }
 
 bool exists(pid_t process) { return ::kill(process, 0) == 0 || errno != ESRCH; }
 
@@ -59,9 +59,9 @@ unsigned long long mask(const std::string& status, const std::string& name) {
   return std::stoull(status.substr(at + name.size()), nullptr, 16);
 }
 
-std::string error_of(const child_command& command) {
+std::string error_of(const command& what) {
   try {
-    child_process child(command);
+    child_process child(what);
   } catch (const std::system_error& e) {
     return e.what();
   }

@@ -1,6 +1,7 @@
 #include "net/peer_program.hpp"
 
 #include <unistd.h>
+#include <troupe/net/port.hpp>
 
 #include <csignal>
 #include <filesystem>
@@ -76,6 +77,19 @@ int tell_whether_peer() {
   return 0;
 }
 
+// Owns a port whose program tells its id, and waits.
+int run_port_owner() {
+  troupe::system system({.workers = 2, .log = std::make_shared<kept_log>()});
+  system.run([](context self) -> task<> {
+    (void)co_await net::start_port(
+        self, {.commands = {{.program = "sh", .arguments = {"-c", "echo $$; exec sleep 1000"}}}});
+    auto line = co_await self.receive<request<net::port_data>>();
+    write_control(line->bytes + "\n");
+    co_await self.sleep(troupe::infinity);
+  });
+  return 0;
+}
+
 const std::map<std::string, int (*)()> programs = {
     {"peer", [] { return run_node({}, net::until_parent_ends); }},
     {"deaf peer",
@@ -89,6 +103,7 @@ const std::map<std::string, int (*)()> programs = {
      }},
     {"am I a peer", tell_whether_peer},
     {"open files", tell_open_files},
+    {"port owner", run_port_owner},
 };
 
 std::optional<int> run_program(int argc, char** argv) {

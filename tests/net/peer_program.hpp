@@ -7,6 +7,7 @@
 // - `peer with another cookie`: as `peer`, but for its cookie
 // - `am I a peer`: writes `yes` to its control socket, or `no` to its standard output
 // - `open files`: writes the numbers of its open files to its control socket
+// - `port owner`: starts a program by a port, writes its id to its control socket, and waits
 
 #include <troupe/net/peer.hpp>
 

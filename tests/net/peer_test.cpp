@@ -1,27 +1,18 @@
 #include <troupe/net/peer.hpp>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "net/cluster_support.hpp"
+#include "net/os_processes.hpp"
 #include "net/peer_program.hpp"
 #include "platform/descriptor.hpp"
 
-extern "C" {  // which the header of glibc 2.36 leaves out
-#include <sys/pidfd.h>
-}
-
 using namespace troupe_test;
 using troupe::context;
-using troupe::down;
 using troupe::exit_reason;
 using troupe::pid;
 using troupe::task;
@@ -35,21 +26,6 @@ using troupe::net::start_peer;
 
 namespace {
 
-// Whether this program has a child in the operating system, be it as a zombie.
-bool has_child() {
-  siginfo_t info{};
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
-}
-
-std::ptrdiff_t open_files() {
-  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
-}
-
-std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // Whether the program of that OS process has come to where it waits for SIGTERM.
 bool catches_sigterm(int os_process) {
   const std::string status = content_of("/proc/" + std::to_string(os_process) + "/status");
@@ -57,28 +33,6 @@ bool catches_sigterm(int os_process) {
   if (at == std::string::npos) return false;
   const auto caught = std::stoull(status.substr(at + 8), nullptr, 16);
   return ((caught >> (SIGTERM - 1)) & 1) != 0;
-}
-
-// An OS process that is nobody's child here.
-struct foreign_process {
-  explicit foreign_process(int id) : handle(::pidfd_open(id, 0)) { REQUIRE(handle); }
-  // Waits for it.
-  [[nodiscard]] bool ends() const {
-    constexpr int limit_ms = 30'000;
-    pollfd wait{handle.get(), POLLIN, 0};
-    return ::poll(&wait, 1, limit_ms) == 1;
-  }
-  troupe::net::descriptor handle;
-};
-
-template <class Condition>
-task<bool> comes_true(context self, Condition condition) {
-  const auto limit = self.now() + 30s;
-  while (!condition()) {
-    if (self.now() > limit) co_return false;
-    co_await self.yield();
-  }
-  co_return true;
 }
 
 peer_options shell(std::string script) {
@@ -102,15 +56,6 @@ std::string failure_of(test_node& a, peer_options options) {
 bool is_kill(const exit_reason& why, const peer_joined& of) {
   const auto* ended = why.get_if<peer_ended>();
   return ended != nullptr && ended->node == of.node && ended->signal == SIGKILL;
-}
-
-// The end of a process; `ask` is what brings it about.
-template <class Ask>
-task<exit_reason> end_of(context self, pid process, Ask ask) {
-  const auto ref = self.monitor(process);
-  ask();
-  const auto ended = co_await self.receive<down>([ref](const down& d) { return d.ref == ref; });
-  co_return ended.reason;
 }
 
 std::string free_name() {

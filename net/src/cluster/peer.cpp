@@ -23,21 +23,21 @@ constexpr std::chrono::nanoseconds kill_margin = std::chrono::seconds(5);
 struct peer_plan {
   peer_plan(const node& home, peer_options wanted);
   std::string name;
-  child_command command;
+  command program;
   std::chrono::nanoseconds start_time;
   std::chrono::nanoseconds stop_time;
 };
 
 peer_plan::peer_plan(const node& home, peer_options wanted)
     : name(std::move(wanted.name)),
-      command{std::move(wanted.program), std::move(wanted.arguments),
+      program{std::move(wanted.program), std::move(wanted.arguments),
               std::move(wanted.environment)},
       start_time(wanted.start_time),
       stop_time(wanted.stop_time) {
   const auto parsed = net::node_name::parse_to_listen(name);
   if (const auto* error = std::get_if<node_name_error>(&parsed))
     throw node_error("peer_options::name: " + error->text);
-  auto& environment = command.environment;
+  auto& environment = program.environment;
   environment[node_variable] = name;
   environment[parent_variable] = home.name();
   environment[stop_variable] =
@@ -138,7 +138,7 @@ void peer_process::start() {
   self_.trap_exits(true);
   starter_ = self_.monitor(self_.parent());
   try {
-    child_.emplace(plan_.command);
+    child_.emplace(plan_.program);
     self_.spawn_link(watch, self_.id(), child_->control(), child_->end());
   } catch (const std::system_error& e) {
     fail(e.what());

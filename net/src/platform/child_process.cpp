@@ -2,18 +2,21 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
+
+#include "platform/launch.hpp"
+#include "platform/pipe.hpp"
 
 extern "C" {  // which the header of glibc 2.36 leaves out
 #include <sys/pidfd.h>
@@ -28,12 +31,6 @@ constexpr int kill_wait_ms = 1000;
 
 [[noreturn]] void fail(int error, const std::string& what) {
   throw std::system_error(error, std::generic_category(), what);
-}
-
-descriptor copy_of(const descriptor& original) {
-  descriptor copy(::fcntl(original.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy) fail(errno, "no descriptor for a child (is the limit of open files reached?)");
-  return copy;
 }
 
 // By its path, so that a process list shows its name; by the link if another file has that path
@@ -66,69 +63,6 @@ std::string control_value(const descriptor& childs) {
   return std::to_string(child_process::control_number) + ":" + std::to_string(status.st_ino);
 }
 
-std::vector<std::string> merged_environment(std::map<std::string, std::string> added) {
-  std::vector<std::string> all;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    if (!added.contains(std::string(text.substr(0, text.find('='))))) all.emplace_back(text);
-  }
-  for (const auto& [name, value] : added) all.push_back(name + "=" + value);
-  return all;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> all;
-  all.reserve(texts.size() + 1);
-  for (std::string& text : texts) all.push_back(text.data());
-  all.push_back(nullptr);
-  return all;
-}
-
-// What the child does between its birth and its program.
-class spawn_plan {
- public:
-  explicit spawn_plan(const descriptor& control) {
-    check(::posix_spawn_file_actions_init(&actions_));
-    check(::posix_spawnattr_init(&attributes_));
-    // First, as it may have the number 0. Onto its own number, the dup clears close-on-exec.
-    constexpr int number = child_process::control_number;
-    check(::posix_spawn_file_actions_adddup2(&actions_, control.get(), number));
-    check(::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0));
-    check(::posix_spawn_file_actions_addclosefrom_np(&actions_, number + 1));
-
-    sigset_t set;
-    sigfillset(&set);
-    check(::posix_spawnattr_setsigdefault(&attributes_, &set));
-    sigemptyset(&set);
-    check(::posix_spawnattr_setsigmask(&attributes_, &set));
-    check(::posix_spawnattr_setpgroup(&attributes_, 0));
-    check(::posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP));
-  }
-  ~spawn_plan() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  spawn_plan(const spawn_plan&) = delete;
-  spawn_plan& operator=(const spawn_plan&) = delete;
-
-  pid_t run(const std::string& program, std::vector<std::string> arguments,
-            std::vector<std::string> environment) {
-    pid_t id = -1;
-    const int error = ::posix_spawnp(&id, program.c_str(), &actions_, &attributes_,
-                                     pointers(arguments).data(), pointers(environment).data());
-    if (error != 0) fail(error, "cannot run the program " + program);
-    return id;
-  }
-
- private:
-  static void check(int error) {
-    if (error != 0) fail(error, "cannot prepare the start of a program");
-  }
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
-
 child_end as_end(const siginfo_t& info) noexcept {
   if (info.si_code == CLD_EXITED) return {0, info.si_status};
   return {info.si_status, 0};
@@ -143,22 +77,30 @@ std::string to_string(const child_end& end) {
          (name != nullptr ? name : "unknown") + ")";
 }
 
-child_process::child_process(const child_command& command) {
-  socket_pair sockets = make_control();
-  const std::string program = command.program.empty() ? own_program() : command.program;
-  std::vector<std::string> arguments{program};
-  arguments.insert(arguments.end(), command.arguments.begin(), command.arguments.end());
-  auto environment = command.environment;
-  environment[control_variable] = control_value(sockets.childs);
+child_process::child_process(const command& what, const child_ties& ties) {
+  command program = what;
+  if (program.program.empty()) program.program = own_program();
+  std::vector<given_file> files;
+  const descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!nothing) fail(errno, "no /dev/null for a program to read");
+  files.push_back({STDIN_FILENO, ties.input >= 0 ? ties.input : nothing.get()});
+  if (ties.output >= 0) files.push_back({STDOUT_FILENO, ties.output});
+  if (ties.error >= 0) files.push_back({STDERR_FILENO, ties.error});
+  socket_pair sockets;
+  if (ties.control) {
+    sockets = make_control();
+    program.environment[control_variable] = control_value(sockets.childs);
+    files.push_back({control_number, sockets.childs.get()});
+  }
 
-  id_ = spawn_plan(sockets.childs)
-            .run(program, std::move(arguments), merged_environment(std::move(environment)));
+  id_ = launch(program, {files, ties.group, ties.dies_with_parent});
   handle_ = descriptor(::pidfd_open(id_, 0));
   if (!handle_) {
     const int error = errno;
     ::kill(id_, SIGKILL);
     ::waitpid(id_, nullptr, 0);
-    fail(error, "no handle on the program " + program + ", which was started and is killed again");
+    fail(error,
+         "no handle on the program " + program.program + ", which was started and is killed again");
   }
   control_ = std::move(sockets.ours);
 }
@@ -182,6 +124,10 @@ descriptor child_process::control() const { return copy_of(control_); }
 
 void child_process::send_signal(int number) noexcept {
   if (!end_) ::pidfd_send_signal(handle_.get(), number, nullptr, 0);
+}
+
+void child_process::send_group_signal(int number) noexcept {
+  if (!end_) ::kill(-id_, number);
 }
 
 std::optional<child_end> child_process::try_reap() noexcept {

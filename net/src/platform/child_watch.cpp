@@ -8,12 +8,22 @@ namespace troupe::net {
 
 namespace asio = boost::asio;
 
-task<> until_readable(context self, descriptor what) {
+namespace {
+
+task<> until(context self, descriptor what, asio::posix::descriptor_base::wait_type ready) {
   asio::posix::stream_descriptor file(io_context_of(self.system()), what.get());
   (void)what.release();
-  const auto [failed] =
-      co_await file.async_wait(asio::posix::descriptor_base::wait_read, use_process(self));
+  const auto [failed] = co_await file.async_wait(ready, use_process(self));
   if (failed) throw boost::system::system_error(failed, "waiting for a descriptor");
+}
+
+}  // namespace
+
+task<> until_readable(context self, descriptor what) {
+  return until(self, std::move(what), asio::posix::descriptor_base::wait_read);
+}
+task<> until_writable(context self, descriptor what) {
+  return until(self, std::move(what), asio::posix::descriptor_base::wait_write);
 }
 
 task<std::string> read_line(context self, descriptor from, std::size_t max_bytes) {

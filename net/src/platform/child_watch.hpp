@@ -1,5 +1,5 @@
 #pragma once
-// What a process may wait for at the descriptors of a child_process.
+// What a process may wait for at the descriptors of other OS processes.
 
 #include <troupe/task.hpp>
 
@@ -13,8 +13,10 @@ class context;
 
 namespace troupe::net {
 
-/// Waits until the descriptor is readable.
+/// Waits until the descriptor is readable, or there is nothing to wait for any more.
 [[nodiscard]] task<> until_readable(context self, descriptor what);
+/// The same for one that is written to.
+[[nodiscard]] task<> until_writable(context self, descriptor what);
 /// Reads a line, and gives it without its end; empty at the end of the stream, or if there is no
 /// line within so many bytes.
 [[nodiscard]] task<std::string> read_line(context self, descriptor from, std::size_t max_bytes);
