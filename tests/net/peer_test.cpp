@@ -1,8 +1,10 @@
 #include <troupe/net/peer.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -340,6 +342,126 @@ TEST_CASE("a tree whose peer does not start tells why") {
       a.system.supervise(troupe::one_for_one{},
                          {troupe::net::peer_child("worker", *a.node, missing)}),
       matchers::ContainsSubstring("worker") && matchers::ContainsSubstring("/no/such/program"));
+}
+
+// --- how it is run ---
+
+TEST_CASE("a peer without a name or a program has a name on the host of its parent") {
+  test_node a{{}, "a"};
+  a.leaves_peers = true;
+  a.system.run([&](context self) -> task<> {
+    const peer_joined peer = co_await start_peer(self, *a.node, {.arguments = {"peer"}});
+    CHECK(peer.node.starts_with("peer@127.0.0.1:"));
+  });
+}
+
+TEST_CASE("a peer is run by its prefix, with its environment and control socket") {
+  test_node a{{}, "a"};
+  a.leaves_peers = true;
+  a.system.run([&](context self) -> task<> {
+    peer_options options = peer_program();
+    options.prefix = {"nice", "-n", "2"};
+    options.environment = {{"MINE", "yes"}};
+    const peer_joined peer = co_await start_peer(self, *a.node, options);
+    const auto id = static_cast<id_t>(peer.os_process);
+    CHECK(::getpriority(PRIO_PROCESS, id) == std::min(::getpriority(PRIO_PROCESS, 0) + 2, 19));
+    const std::string environment =
+        content_of("/proc/" + std::to_string(peer.os_process) + "/environ");
+    CHECK(environment.find(std::string("MINE=yes") + '\0') != std::string::npos);
+  });
+}
+
+TEST_CASE("the output and errors of a peer are logged line by line with its name") {
+  test_node a{{}, "a"};
+  a.system.run([&](context self) -> task<> {
+    peer_options talks = shell("echo to out; echo to err >&2; exec /proc/" +
+                               std::to_string(::getpid()) + "/exe peer");
+    talks.output = troupe::net::peer_output::logged;
+    const peer_joined peer = co_await start_peer(self, *a.node, talks);
+    CHECK(a.log->has("peer@127.0.0.1:0: to out\npeer@127.0.0.1:0: to err\n"));
+    (void)co_await end_of(self, peer.peer, [&] { self.exit(peer.peer, exit_reason::shutdown); });
+  });
+}
+
+TEST_CASE("what a peer wrote before it ended is in the log when its end is told") {
+  test_node a{{}, "a"};
+  peer_options talks = shell("echo the last word; exit 3");
+  talks.output = troupe::net::peer_output::logged;
+  CHECK_THAT(failure_of(a, talks), matchers::ContainsSubstring("ended with status 3 before"));
+  CHECK(a.log->text().find("the last word") != std::string::npos);
+}
+
+TEST_CASE("a peer has its directory and its limits") {
+  test_node a{{}, "a"};
+  peer_options limited = shell("pwd; ulimit -n; exit 3");
+  limited.output = troupe::net::peer_output::logged;
+  limited.directory = "/usr";
+  limited.limits.open_files = 55;
+  (void)failure_of(a, limited);
+  CHECK(a.log->has(": /usr\npeer@127.0.0.1:0: 55\n"));
+}
+
+// --- by its standard input and output ---
+
+namespace {
+
+// As ssh does: a program that hands on no environment, no other file and no signal.
+peer_options over_stand_in_for_ssh(std::string kind) {
+  peer_options options = peer_program(std::move(kind));
+  options.prefix = {"sh", "-c", "trap : TERM; env -i \"$@\" 3>&-; exit $?", "ssh"};
+  options.control = troupe::net::peer_control::standard_io;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("a peer behind ssh joins, knows its cookie, and shows it to nobody") {
+  test_node a{{}, "a"};
+  a.system.run([&](context self) -> task<> {
+    peer_options options = over_stand_in_for_ssh("peer");
+    options.environment = {{"MINE", "yes"}};
+    const peer_joined peer = co_await start_peer(self, *a.node, options);
+    const int below = co_await self.call({"host", peer.node}, tell_os_process{});
+    CHECK(below != peer.os_process);
+    const std::string place = "/proc/" + std::to_string(below);
+    const std::string environment = content_of(place + "/environ");
+    CHECK(environment.find("MINE=yes") != std::string::npos);
+    CHECK(environment.find(test_cookie) == std::string::npos);
+    CHECK(content_of(place + "/cmdline").find(test_cookie) == std::string::npos);
+    const foreign_process there(below);
+    const auto why =
+        co_await end_of(self, peer.peer, [&] { self.exit(peer.peer, exit_reason::shutdown); });
+    CHECK(why == exit_reason::shutdown);
+    CHECK(co_await self.blocking([&] { return there.ends(); }));
+  });
+}
+
+TEST_CASE("a peer behind ssh that does not heed the end of its input ends itself") {
+  test_node a{{}, "a"};
+  a.system.run([&](context self) -> task<> {
+    peer_options options = over_stand_in_for_ssh("deaf peer");
+    options.stop_time = 50ms;
+    const peer_joined peer = co_await start_peer(self, *a.node, options);
+    const foreign_process there(co_await self.call({"host", peer.node}, tell_os_process{}));
+    (void)co_await end_of(self, peer.peer, [&] { self.exit(peer.peer, exit_reason::kill); });
+    CHECK(co_await self.blocking([&] { return there.ends(); }));
+  });
+}
+
+TEST_CASE("a peer behind ssh whose node cannot be made tells the reason in its own words") {
+  test_node a{{}, "a"};
+  peer_options taken = over_stand_in_for_ssh("peer");
+  taken.name = "peer" + a.name().substr(a.name().find('@'));
+  CHECK_THAT(failure_of(a, taken), matchers::ContainsSubstring("cannot listen as " + taken.name));
+}
+
+TEST_CASE("what else a program behind ssh writes is logged") {
+  test_node a{{}, "a"};
+  peer_options talks = over_stand_in_for_ssh("");
+  talks.program = "sh";
+  talks.arguments = {"-c", "echo one; printf two; exit 5"};
+  CHECK_THAT(failure_of(a, talks), matchers::ContainsSubstring("ended with status 5 before"));
+  CHECK(a.log->has("peer@127.0.0.1:0: one\npeer@127.0.0.1:0: two\n"));
 }
 
 // --- what it is given, and what is left ---

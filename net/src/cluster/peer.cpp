@@ -5,55 +5,18 @@
 #include <csignal>
 #include <system_error>
 
-#include "cluster/cluster.hpp"
+#include "cluster/peer_plan.hpp"
 #include "cluster/remote_node.hpp"
 #include "platform/child_process.hpp"
 #include "platform/child_watch.hpp"
-#include "platform/cookie_file.hpp"
 #include "platform/peer_environment.hpp"
+#include "platform/pipe.hpp"
+#include "port/output.hpp"
+#include "port/splitter.hpp"
+#include "wire/printable.hpp"
 
 namespace troupe::net {
 namespace {
-
-// How much longer than the stop time the end of a peer may take: for SIGKILL, and a busy machine.
-constexpr std::chrono::nanoseconds kill_margin = std::chrono::seconds(5);
-
-/// All that it takes to start a peer, as often as wanted. Holds nothing of the node, which may be
-/// gone when a supervisor still stops its children.
-struct peer_plan {
-  peer_plan(const node& home, peer_options wanted);
-  std::string name;
-  command program;
-  std::chrono::nanoseconds start_time;
-  std::chrono::nanoseconds stop_time;
-};
-
-peer_plan::peer_plan(const node& home, peer_options wanted)
-    : name(std::move(wanted.name)),
-      program{std::move(wanted.program), std::move(wanted.arguments),
-              std::move(wanted.environment)},
-      start_time(wanted.start_time),
-      stop_time(wanted.stop_time) {
-  const auto parsed = net::node_name::parse_to_listen(name);
-  if (const auto* error = std::get_if<node_name_error>(&parsed))
-    throw node_error("peer_options::name: " + error->text);
-  auto& environment = program.environment;
-  environment[node_variable] = name;
-  environment[parent_variable] = home.name();
-  environment[stop_variable] =
-      std::to_string(std::chrono::ceil<std::chrono::milliseconds>(stop_time).count());
-  const node_options& own = home.inside().options();
-  if (!own.cookie.empty())
-    environment[cookie_variable] = own.cookie;
-  else if (!own.cookie_file.empty())
-    environment[cookie_file_variable] = own.cookie_file.string();
-  const auto pass_on = [&](const char* variable, const std::filesystem::path& file) {
-    if (!file.empty()) environment.try_emplace(variable, file.string());
-  };
-  pass_on(tls_certificate_variable, own.tls.certificate);
-  pass_on(tls_key_variable, own.tls.key);
-  pass_on(tls_authority_variable, own.tls.authority);
-}
 
 std::string did_not_start(const std::string& name) {
   return "the peer " + name + " did not start: ";
@@ -79,6 +42,29 @@ process watch(context self, pid owner, descriptor control, descriptor end) {
   self.send(owner, child_ended{});
 }
 
+process tell_end(context self, pid owner, descriptor end) {
+  co_await until_readable(self, std::move(end));
+  self.send(owner, child_ended{});
+}
+
+// The standard output of a peer that announces itself there.
+process hear(context self, pid owner, descriptor output, std::string name) {
+  pipe_source source(self, std::move(output));
+  output_splitter splitter(port_framing::lines, max_announcement_bytes);
+  const auto take = [&](const std::string& line) {
+    if (line.starts_with(announcement_mark))
+      self.send(owner, child_announced{line.substr(announcement_mark.size())});
+    else if (!line.empty())
+      self.system().log(log_level::info, name + ": " + printable(line, max_announcement_bytes));
+  };
+  while (co_await source.more()) {
+    splitter.feed(source.bytes());
+    while (const auto line = splitter.next()) take(line->bytes);
+  }
+  if (const auto line = splitter.rest()) take(line->bytes);
+  self.send(owner, output_over{});
+}
+
 process connect_to(context self, pid owner, std::string node) {
   auto answer = co_await self.try_call({"net_kernel", node}, internal::connect_order{}, infinity);
   self.send(owner, connect_ended{answer ? std::string() : to_string(answer.reason())});
@@ -93,9 +79,11 @@ class peer_process {
 
  private:
   void start();
+  void start_program();
   void on_announced(const child_announced& what);
   void on_connected(const connect_ended& what);
   void on_ended();
+  [[nodiscard]] task<> hear_the_rest();
   void on_too_late();
   void answer_asked();
   [[nodiscard]] task<> stop(exit_reason why);
@@ -106,9 +94,13 @@ class peer_process {
   const steady_time deadline_;  // to have joined
   monitor_ref starter_;         // must not end before it knows us, and leave us behind
   std::optional<child_process> child_;
-  peer_joined about_;  // its node is known once it has told
+  descriptor input_;            // its end is ours, for a peer by standard_io
+  std::vector<pid> listeners_;  // to what it writes
+  std::size_t listening_ = 0;   // of them
+  peer_joined about_;           // its node is known once it has told
   bool joined_ = false;
   bool ended_ = false;
+  bool stopping_ = false;
   std::optional<request<await_joined>> asked_;
 };
 
@@ -117,8 +109,12 @@ task<> peer_process::run() {
   while (!ended_) {
     co_await self_.receive(
         [&](child_announced m) { on_announced(m); },  //
+        [&](output_over) { --listening_; },           //
         [&](connect_ended m) { on_connected(m); },    //
-        [&](child_ended) { on_ended(); },
+        [&](child_ended) -> task<> {
+          co_await hear_the_rest();
+          on_ended();
+        },
         [&](request<await_joined> r) {
           asked_ = std::move(r);
           answer_asked();
@@ -138,15 +134,45 @@ void peer_process::start() {
   self_.trap_exits(true);
   starter_ = self_.monitor(self_.parent());
   try {
-    child_.emplace(plan_.program);
-    self_.spawn_link(watch, self_.id(), child_->control(), child_->end());
+    start_program();
   } catch (const std::system_error& e) {
     fail(e.what());
   }
 }
 
+void peer_process::start_program() {
+  pipe_ends input;
+  pipe_ends heard;
+  pipe_ends logged;
+  if (plan_.stdio) {
+    input = make_pipe();
+    heard = make_pipe();
+    make_nonblocking(heard.read);
+  }
+  if (plan_.logged) {
+    logged = make_pipe();
+    make_nonblocking(logged.read);
+  }
+  child_.emplace(plan_.program,
+                 child_ties{.input = input.read.get(),
+                            .output = plan_.stdio ? heard.write.get() : logged.write.get(),
+                            .error = logged.write.get(),
+                            .control = !plan_.stdio});
+  if (plan_.logged)
+    listeners_.push_back(self_.spawn_link(log_output, std::move(logged.read), plan_.name));
+  listening_ = listeners_.size() + (plan_.stdio ? 1 : 0);
+  if (!plan_.stdio) {
+    self_.spawn_link(watch, self_.id(), child_->control(), child_->end());
+    return;
+  }
+  listeners_.push_back(self_.spawn_link(hear, self_.id(), std::move(heard.read), plan_.name));
+  self_.spawn_link(tell_end, self_.id(), child_->end());
+  input_ = std::move(input.write);
+  (void)write_now(input_, plan_.sent);  // it fits into the pipe
+}
+
 void peer_process::on_announced(const child_announced& what) {
-  if (what.line.empty()) return;  // its end, or the time limit, tells more
+  if (what.line.empty() || stopping_) return;  // its end, or the time limit, tells more
   const auto said = read_announcement(what.line);
   if (!said) fail("its program wrote to the socket that is for troupe: " + what.line);
   if (said->node.empty()) fail(said->failure);
@@ -166,6 +192,14 @@ void peer_process::answer_asked() {
   if (!joined_ || !asked_) return;
   asked_->reply(about_);
   asked_.reset();
+}
+
+// What it wrote before its end: in the log, or why it failed.
+task<> peer_process::hear_the_rest() {
+  for (const pid listener : listeners_) self_.send(listener, last_output{});
+  while (listening_ > 0)
+    co_await self_.receive([&](output_over) { --listening_; },
+                           [&](child_announced m) { on_announced(m); });
 }
 
 void peer_process::on_ended() {
@@ -188,9 +222,14 @@ void peer_process::on_too_late() {
 }
 
 task<> peer_process::stop(exit_reason why) {
-  child_->send_signal(SIGTERM);
-  (void)co_await self_.receive_within<child_ended>(plan_.stop_time);
+  stopping_ = true;
+  if (plan_.stdio)
+    input_.reset();
+  else
+    child_->send_signal(SIGTERM);
+  const auto ended = co_await self_.receive_within<child_ended>(plan_.stop_time);
   child_.reset();  // killed, if it is still there
+  if (ended) co_await hear_the_rest();
   self_.exit(std::move(why));
 }
 
@@ -206,8 +245,9 @@ process run_peer(context self, peer_plan plan) {
 }  // namespace
 
 task<peer_joined> start_peer(context self, const node& home, peer_options options) {
-  const std::string name = options.name;
-  const pid peer = self.spawn(run_peer, peer_plan(home, std::move(options)));
+  peer_plan plan(home, std::move(options));
+  const std::string name = plan.name;
+  const pid peer = self.spawn(run_peer, std::move(plan));
   auto answer = co_await self.try_call(peer, await_joined{}, infinity);
   if (answer) co_return std::move(*answer);
   self.exit(peer, exit_reason::kill);  // it may live: a caller's deadline bounds this call too
@@ -224,7 +264,7 @@ child_spec peer_child(std::string id, const node& home, peer_options options) {
   };
   return child_spec({.id = std::move(id), .name = {}, .start = std::move(start), .announces = true})
       .registered()
-      .shutdown(plan.stop_time < infinity - kill_margin ? plan.stop_time + kill_margin : infinity);
+      .shutdown(time_to_stop(plan));
 }
 
 task<> until_parent_ends(context self) {

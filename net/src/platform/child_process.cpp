@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "platform/launch.hpp"
+#include "platform/peer_environment.hpp"
 #include "platform/pipe.hpp"
 
 extern "C" {  // which the header of glibc 2.36 leaves out
@@ -31,15 +32,6 @@ constexpr int kill_wait_ms = 1000;
 
 [[noreturn]] void fail(int error, const std::string& what) {
   throw std::system_error(error, std::generic_category(), what);
-}
-
-// By its path, so that a process list shows its name; by the link if another file has that path
-// now.
-std::string own_program() {
-  constexpr const char* link = "/proc/self/exe";
-  std::error_code error;
-  const auto path = std::filesystem::read_symlink(link, error);
-  return !error && std::filesystem::equivalent(path, link, error) ? path.string() : link;
 }
 
 struct socket_pair {
@@ -69,6 +61,13 @@ child_end as_end(const siginfo_t& info) noexcept {
 }
 
 }  // namespace
+
+std::string own_program() {
+  constexpr const char* link = "/proc/self/exe";
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink(link, error);
+  return !error && std::filesystem::equivalent(path, link, error) ? path.string() : link;
+}
 
 std::string to_string(const child_end& end) {
   if (end.signal == 0) return "ended with status " + std::to_string(end.status);

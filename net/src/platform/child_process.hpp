@@ -22,6 +22,10 @@ struct child_ties {
   bool dies_with_parent = false;  ///< see launch_ties
 };
 
+/// The program that runs now: by its path, so that a process list shows its name; by a link that
+/// the kernel keeps if another file has that path now.
+[[nodiscard]] std::string own_program();
+
 /// How an OS process ended: by a signal, or else with a status.
 struct child_end {
   int signal = 0;
@@ -40,9 +44,6 @@ class child_process {
  public:
   /// Where the child finds its end of the control socket.
   static constexpr int control_number = 3;
-  /// Tells the child which socket that is, as `3:INODE`: a program that it starts in turn inherits
-  /// the variable, but not the socket.
-  static constexpr const char* control_variable = "TROUPE_PEER_FD";
 
   /// Starts it. Throws std::system_error: the text names the program and the reason.
   explicit child_process(const command& what, const child_ties& ties = {});

@@ -12,6 +12,9 @@
 #include <string_view>
 #include <system_error>
 
+#include "platform/environment.hpp"
+#include "platform/peer_environment.hpp"
+
 namespace troupe::net {
 namespace {
 
@@ -116,10 +119,13 @@ std::variant<cookie, cookie_error> read_file(const std::string& path) {
 
 std::variant<cookie, cookie_error> load_cookie(const cookie_source& source) {
   if (source.text) return cookie::from_text(*source.text, "the node option .cookie");
+  if (const std::string* sent = sent_variable(cookie_variable))
+    return cookie::from_text(*sent, "the cookie that the parent of this peer sent");
   if (const char* variable = std::getenv(cookie_variable))
     return cookie::from_text(variable, "the environment variable " + std::string(cookie_variable));
   if (!source.file.empty()) return read_file(source.file.string());
-  if (const char* variable = std::getenv(cookie_file_variable)) return read_file(variable);
+  if (const std::string file = environment_value(cookie_file_variable); !file.empty())
+    return read_file(file);
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0')
     return no_cookie("set HOME to where the file .troupe.cookie is");

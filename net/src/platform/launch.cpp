@@ -18,6 +18,7 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/peer_environment.hpp"
 #include "platform/pipe.hpp"
 
 namespace troupe::net {
@@ -143,7 +144,9 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
   std::vector<std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
-    if (!added.contains(std::string(text.substr(0, text.find('='))))) all.emplace_back(text);
+    const std::string name(text.substr(0, text.find('=')));
+    // What makes this process a peer does not make one of what it starts.
+    if (!added.contains(name) && name != control_variable) all.emplace_back(text);
   }
   for (const auto& [name, value] : added) all.push_back(name + "=" + value);
   return all;

@@ -2,53 +2,13 @@
 
 #include <deque>
 
-#include "platform/child_watch.hpp"
-#include "platform/pipe.hpp"
 #include "port/splitter.hpp"
 #include "wire/printable.hpp"
 
 namespace troupe::net {
 namespace {
 
-constexpr std::size_t read_bytes = std::size_t{64} * 1024;  // a pipe of Linux holds so much
 constexpr std::size_t max_logged_line = 1024;
-
-struct readable {};
-
-process tell_readable(context self, pid reader, descriptor what) {
-  co_await until_readable(self, std::move(what));
-  self.send(reader, readable{});
-}
-
-/// The pipe, read by a process: `while (co_await source.more()) source.bytes()...`.
-class pipe_source {
- public:
-  pipe_source(context self, descriptor from)
-      : self_(self), from_(std::move(from)), buffer_(read_bytes, '\0') {}
-
-  [[nodiscard]] task<bool> more() {
-    for (;;) {
-      const pipe_step step = read_now(from_, buffer_);
-      got_ = step.bytes;
-      if (step.what != pipe_step::state::would_wait) co_return got_ > 0;
-      if (last_) co_return false;  // whoever still has the pipe open is none of the port's programs
-      co_await wait();
-    }
-  }
-  [[nodiscard]] std::string_view bytes() const { return {buffer_.data(), got_}; }
-
- private:
-  task<> wait() {
-    self_.spawn_link(tell_readable, self_.id(), copy_of(from_));
-    co_await self_.receive([](readable) {}, [this](last_output) { last_ = true; });
-  }
-
-  context self_;
-  descriptor from_;
-  std::string buffer_;
-  std::size_t got_ = 0;
-  bool last_ = false;
-};
 
 /// The owner, and what it has been sent and not handled.
 class window_to {

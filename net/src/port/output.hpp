@@ -1,14 +1,12 @@
 #pragma once
-// The processes that read what a port's programs write.
+// The processes that read what other programs write.
 
 #include <troupe/net/port.hpp>
 
-#include "platform/descriptor.hpp"
+#include "port/pipe_source.hpp"
 
 namespace troupe::net {
 
-/// To a reader: no program writes any more; what is in the pipe now is the end of it.
-struct last_output {};
 /// From a reader to its parent: all is read, and handled.
 struct output_over {};
 
