@@ -15,6 +15,7 @@
 
 #include "platform/descriptor.hpp"
 #include "support/catch.hpp"
+#include "support/surroundings.hpp"
 
 extern "C" {  // which the header of glibc 2.36 leaves out
 #include <sys/pidfd.h>
@@ -26,6 +27,11 @@ namespace troupe_test {
 inline bool has_child() {
   siginfo_t info{};
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
+// Waits for it; a machine may be too busy to end a killed process at once.
+inline bool no_child_is_left() {
+  return comes_true([] { return !has_child(); });
 }
 
 inline std::ptrdiff_t open_files() {

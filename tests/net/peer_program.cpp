@@ -9,6 +9,7 @@
 #include <iostream>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "net/cluster_support.hpp"
 #include "platform/child_process.hpp"
@@ -37,6 +38,29 @@ troupe::process host(context self, std::shared_future<const net::node*> made) {
         [](end_program e) { std::_Exit(e.status); });
 }
 
+// What would end a program that it is part of.
+[[noreturn]] void end_os_process(int signal) {
+  std::signal(signal, SIG_DFL);  // a sanitizer would make a status of it
+  ::raise(signal);
+  std::abort();
+}
+
+troupe::process fragile(context self, int start) {
+  std::vector<std::string> hoard;
+  for (;;)
+    co_await self.receive([&](request<ask> r) { r.reply(r->value + start); },
+                          [](request<tell_os_process> r) { r.reply(::getpid()); },
+                          [](const crash& c) { end_os_process(c.signal); },
+                          [&](use_memory m) {
+                            for (std::size_t i = 0; i < m.megabytes; ++i)
+                              hoard.emplace_back(1 << 20, 'x');
+                          },
+                          [&](die d) {
+                            if (d.why == "normal") self.exit(troupe::exit_reason::normal);
+                            throw std::runtime_error(d.why);
+                          });
+}
+
 // Its processes are there before its node is, so that they can be called once it has joined.
 int run_node(net::node_options options, task<> (*until)(context)) {
   troupe::system system({.workers = 2, .log = std::make_shared<kept_log>()});
@@ -44,7 +68,8 @@ int run_node(net::node_options options, task<> (*until)(context)) {
   system.spawn_with({.name = "echo"}, echo);
   system.spawn_with({.name = "host"}, host, made.get_future().share());
   try {
-    const net::node node(system, std::move(options));
+    net::node node(system, std::move(options));
+    node.offer("fragile", fragile);
     made.set_value(&node);
     system.run(until);
     return 0;

@@ -2,7 +2,8 @@
 // The test program as another OS process: what it does when a test starts it with one of these as
 // its only argument.
 //
-// - `peer`: a node with the processes `echo` and `host`, until its parent ends it
+// - `peer`: a node with the processes `echo` and `host`, which offers `fragile`, until its parent
+//   ends it
 // - `deaf peer`: the same, but it ignores SIGTERM
 // - `peer with another cookie`: as `peer`, but for its cookie
 // - `am I a peer`: writes `yes` to its control socket, or `no` to its standard output
@@ -26,6 +27,14 @@ struct start_another {  // a peer of the peer
   using reply = troupe::net::peer_joined;
   std::string kind;
   int stop_ms;
+};
+
+// What `fragile` takes, besides what `echo` does: it is offered with a number, which it adds.
+struct crash {
+  int signal;
+};
+struct use_memory {
+  std::size_t megabytes;
 };
 
 inline troupe::net::peer_options peer_program(std::string kind = "peer",

@@ -47,7 +47,7 @@ std::string failure_of(test_node& a, peer_options options) {
     try {
       (void)co_await start_peer(self, *a.node, options);
     } catch (const node_error& e) {
-      CHECK_FALSE(has_child());
+      CHECK(no_child_is_left());
       CHECK(a.node->nodes().empty());
       co_return e.what();
     }
@@ -163,7 +163,7 @@ TEST_CASE("a peer that is killed is one down, with the signal") {
     CHECK(is_kill(why, peer));
     CHECK_THAT(to_string(why), matchers::ContainsSubstring(peer.node) &&
                                    matchers::ContainsSubstring("was ended by signal 9 (Killed)"));
-    CHECK_FALSE(has_child());
+    CHECK(no_child_is_left());
   });
 }
 
@@ -180,7 +180,7 @@ TEST_CASE(
       else
         CHECK(why ==
               exit_reason::of(peer_ended{peer.node, 0, status, "its program ended with status 7"}));
-      CHECK_FALSE(has_child());
+      CHECK(no_child_is_left());
     }
   });
 }
@@ -195,7 +195,7 @@ TEST_CASE("a peer that is stopped ends in order, with the reason it was stopped 
     const auto why =
         co_await end_of(self, peer.peer, [&] { self.exit(peer.peer, exit_reason::shutdown); });
     CHECK(why == exit_reason::shutdown);
-    CHECK_FALSE(has_child());
+    CHECK(no_child_is_left());
     // Its node has said goodbye, so its main function went on to its end.
     CHECK_THAT((co_await self.receive<nodedown>()).reason, matchers::ContainsSubstring("stopping"));
   });
@@ -210,7 +210,7 @@ TEST_CASE("a peer that does not heed SIGTERM is killed after its stop time") {
     const auto why =
         co_await end_of(self, peer.peer, [&] { self.exit(peer.peer, exit_reason::shutdown); });
     CHECK(why == exit_reason::shutdown);
-    CHECK_FALSE(has_child());
+    CHECK(no_child_is_left());
   });
 }
 
@@ -223,7 +223,7 @@ TEST_CASE("kill ends a peer at once") {
     const auto why =
         co_await end_of(self, peer.peer, [&] { self.exit(peer.peer, exit_reason::kill); });
     CHECK(why == exit_reason::killed);
-    CHECK_FALSE(has_child());
+    CHECK(no_child_is_left());
   });
 }
 
@@ -249,7 +249,7 @@ TEST_CASE(
     CHECK(is_kill(co_await end_of(self, follows, [&] { ::kill(second.os_process, SIGKILL); }),
                   second));
   });
-  CHECK_FALSE(has_child());
+  CHECK(no_child_is_left());
 }
 
 TEST_CASE("the end of the system ends its peers") {
@@ -261,7 +261,7 @@ TEST_CASE("the end of the system ends its peers") {
     });
     CHECK(has_child());
   }
-  CHECK_FALSE(has_child());
+  CHECK(no_child_is_left());
 }
 
 TEST_CASE("killing the parent ends its peers, and those of them that do not heed SIGTERM") {
@@ -330,7 +330,7 @@ TEST_CASE(
 
     CHECK(co_await end_of(self, tree, [&] { a.system.exit(tree, exit_reason::shutdown); }) ==
           exit_reason::shutdown);
-    CHECK_FALSE(has_child());
+    CHECK(no_child_is_left());
   });
 }
 
@@ -519,7 +519,7 @@ TEST_CASE(
   const auto before = a.system.counts();
   a.system.run(use);
   (void)failure_of(a, shell("exit 3"));
-  CHECK_FALSE(has_child());
+  CHECK(no_child_is_left());
   CHECK(a.comes_to_rest());
   a.system.run([&](context self) -> task<> {
     CHECK(co_await comes_true(self, [&] { return open_files() == files; }));

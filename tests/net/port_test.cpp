@@ -83,7 +83,7 @@ std::string error_of(port_options options) {
     try {
       (void)co_await start_port(self, std::move(options));
     } catch (const port_error& e) {
-      CHECK_FALSE(has_child());
+      CHECK(no_child_is_left());
       co_return e.what();
     }
     co_return "it started";
@@ -162,7 +162,7 @@ TEST_CASE("a packet that is cut off or longer than a message may be ends the por
                               .framing = port_framing::packets_1,
                               .max_message_bytes = 4});
   CHECK_THAT(to_string(longer.reason), matchers::ContainsSubstring("a packet of 5 bytes"));
-  CHECK_FALSE(has_child());
+  CHECK(no_child_is_left());
 }
 
 TEST_CASE("a length that comes in parts is waited for") {
@@ -360,7 +360,7 @@ TEST_CASE("a port that is stopped ends with the reason, and its program by SIGTE
     const auto why = co_await end_of(self, port, [&] { self.exit(port, exit_reason::shutdown); });
     CHECK(why == exit_reason::shutdown);
     CHECK(content_of(ended.path) == "bye\n");
-    CHECK_FALSE(has_child());
+    CHECK(no_child_is_left());
   });
 }
 
@@ -373,7 +373,7 @@ TEST_CASE("a program that does not heed SIGTERM is killed after the stop time") 
     (void)co_await self.receive<request<port_data>>();
     const auto why = co_await end_of(self, port, [&] { self.exit(port, exit_reason::shutdown); });
     CHECK(why == exit_reason::shutdown);
-    CHECK_FALSE(has_child());
+    CHECK(no_child_is_left());
   });
 }
 
@@ -452,7 +452,7 @@ TEST_CASE("a supervisor starts a port again, whose owner it finds by its name") 
         co_await end_of(self, tree, [&] { s.system.exit(tree, exit_reason::shutdown); });
     CHECK(why == exit_reason::shutdown);
   });
-  CHECK_FALSE(has_child());
+  CHECK(no_child_is_left());
 }
 
 TEST_CASE("a supervised port without its owner says what is missing") {
@@ -481,7 +481,7 @@ TEST_CASE("of ports that have ended nothing is left: process, descriptor, timer,
   CHECK(comes_true([&] { return s.system.counts().processes == 0; }));
   const auto files = open_files();
   s.system.run(use);
-  CHECK_FALSE(has_child());
+  CHECK(no_child_is_left());
   CHECK(comes_true([&] {
     const auto now = s.system.counts();
     return now.processes == 0 && now.links == 0 && now.monitors == 0 && now.timers == 0;

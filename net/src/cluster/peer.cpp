@@ -245,7 +245,10 @@ process run_peer(context self, peer_plan plan) {
 }  // namespace
 
 task<peer_joined> start_peer(context self, const node& home, peer_options options) {
-  peer_plan plan(home, std::move(options));
+  return start_planned_peer(self, peer_plan(home, std::move(options)));
+}
+
+task<peer_joined> start_planned_peer(context self, peer_plan plan) {
   const std::string name = plan.name;
   const pid peer = self.spawn(run_peer, std::move(plan));
   auto answer = co_await self.try_call(peer, await_joined{}, infinity);

@@ -22,6 +22,9 @@ struct peer_plan {
   std::chrono::nanoseconds stop_time;
 };
 
+/// Starts the peer, and waits until its node has joined; see start_peer.
+[[nodiscard]] task<peer_joined> start_planned_peer(context self, peer_plan plan);
+
 /// How much longer than the stop time the end of a peer may take: for SIGKILL, and a busy machine.
 [[nodiscard]] std::chrono::nanoseconds time_to_stop(const peer_plan& plan);
 

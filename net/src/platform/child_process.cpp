@@ -27,8 +27,8 @@ namespace troupe::net {
 namespace {
 
 // How long the end of a killed child is waited for by who ends it. The kernel needs milliseconds,
-// unless the child hangs in a device or a network file system.
-constexpr int kill_wait_ms = 1000;
+// on a busy machine more, unless the child hangs in a device or a network file system.
+constexpr int kill_wait_ms = 3000;
 
 [[noreturn]] void fail(int error, const std::string& what) {
   throw std::system_error(error, std::generic_category(), what);
@@ -53,6 +53,12 @@ std::string control_value(const descriptor& childs) {
   struct stat status{};
   if (::fstat(childs.get(), &status) != 0) fail(errno, "the control socket has no status");
   return std::to_string(child_process::control_number) + ":" + std::to_string(status.st_ino);
+}
+
+void wait_for(const descriptor& handle, int limit_ms) noexcept {
+  pollfd wait{handle.get(), POLLIN, 0};
+  while (::poll(&wait, 1, limit_ms) < 0 && errno == EINTR) {
+  }
 }
 
 child_end as_end(const siginfo_t& info) noexcept {
@@ -107,14 +113,14 @@ child_process::child_process(const command& what, const child_ties& ties) {
 child_process::~child_process() {
   if (end_) return;
   send_signal(SIGKILL);
-  pollfd wait{handle_.get(), POLLIN, 0};
-  while (::poll(&wait, 1, kill_wait_ms) < 0 && errno == EINTR) {
-  }
+  wait_for(handle_, kill_wait_ms);
   if (try_reap()) return;
   // It hangs in the kernel. Whoever waits here must not, and it must not stay a zombie afterwards.
+  // The handle does not block: those who wait for the end may have made it so.
   std::thread([handle = std::move(handle_)] {
+    wait_for(handle, -1);
     siginfo_t info{};
-    ::waitid(P_PIDFD, static_cast<id_t>(handle.get()), &info, WEXITED);
+    ::waitid(P_PIDFD, static_cast<id_t>(handle.get()), &info, WEXITED | WNOHANG);
   }).detach();
 }
 

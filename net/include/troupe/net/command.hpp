@@ -10,9 +10,9 @@ namespace troupe::net {
 /// What an OS process may use at most; 0: no limit but what this process has. Inherited by what it
 /// starts, each on its own. (POSIX: setrlimit.)
 struct resource_limits {
-  /// Address space. What goes beyond it is std::bad_alloc in a C++ program. A program with a
-  /// troupe::system reserves more than it uses: 64 B for each of system_options::max_processes,
-  /// and the stacks of its threads.
+  /// Address space. What goes beyond it is std::bad_alloc in a C++ program, or its end. A program
+  /// with a troupe::system reserves more than it uses: 64 B for each of
+  /// system_options::max_processes, and the stacks of its threads.
   std::uint64_t memory_bytes = 0;
   /// Of all its threads; then it is ended by SIGXCPU.
   std::uint64_t cpu_seconds = 0;
