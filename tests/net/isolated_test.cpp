@@ -153,7 +153,22 @@ TEST_CASE("an isolated child whose peer does not start or offer it does not star
   CHECK(no_child_is_left());
 }
 
-#ifndef TROUPE_SANITIZED
+TEST_CASE(
+    "an isolated child whose node is destroyed ends its OS process and is not started again") {
+  isolated of;
+  const pid tree = of.a.system.supervise(troupe::one_for_one{.intensity = 0}, {of.fragile(1)});
+  of.a.node.reset();
+  CHECK(no_child_is_left());
+  CHECK(of.a.system.alive(tree));
+  of.a.system.run([&](context self) -> task<> {
+    const auto why = co_await troupe_test::end_of(
+        self, tree, [&] { of.a.system.exit(tree, exit_reason::shutdown); });
+    CHECK(why == exit_reason::shutdown);
+  });
+  CHECK(of.a.log->text().find("was to stop and ended with") == std::string::npos);
+}
+
+#ifndef TROUPE_SANITIZED  // they reserve more than any limit
 TEST_CASE("a memory limit is the crash of the isolated child that meets it") {
   isolated of;
   peer_options limited = peer_program();

@@ -1,6 +1,7 @@
 #include <troupe/net/isolated.hpp>
 
 #include "cluster/peer_plan.hpp"
+#include "cluster/remote_node.hpp"
 
 namespace troupe::net::internal {
 namespace {
@@ -22,7 +23,8 @@ class stand_in {
   [[nodiscard]] task<exit_reason> reason_of(exit_reason told);
   [[nodiscard]] task<std::optional<exit_reason>> end_of(pid process,
                                                         std::chrono::nanoseconds limit);
-  [[nodiscard]] task<> stop_peer();
+  task<exit_reason> stop_peer();
+  [[nodiscard]] task<bool> has_node();
 
   context self_;
   const peer_plan plan_;
@@ -63,17 +65,27 @@ task<> stand_in::on_exit(exit_signal e) {
   if (e.reason == exit_reason::normal) co_return;
   self_.exit(behaviour_, e.reason);
   auto ended = co_await end_of(behaviour_, plan_.stop_time);
-  co_await stop_peer();
+  (void)co_await stop_peer();
   self_.exit(ended ? std::move(*ended) : std::move(e.reason));
 }
 
-// Why the child has ended, when it is lost or its behaviour has ended; then its OS process is gone.
-// What ended that is seen a moment after its connection was lost.
+// Why the child has ended; then its OS process is gone. A signal may have ended that, which is seen
+// a moment after the connection was lost.
 task<exit_reason> stand_in::reason_of(exit_reason told) {
-  if (told == exit_reason::noconnection)
-    if (auto why = co_await end_of(peer_, plan_.stop_time)) co_return std::move(*why);
-  co_await stop_peer();
-  co_return told;
+  auto end = co_await stop_peer();
+  if (told != exit_reason::noconnection) co_return told;
+  if (end.get_if<peer_ended>() != nullptr) co_return end;
+  if (co_await has_node()) co_return told;
+  // It would be started again in vain. Whoever ends the node ends the system, too.
+  const auto stopped = co_await self_.receive<exit_signal>(
+      [](const exit_signal& e) { return e.reason != exit_reason::normal; });
+  co_return stopped.reason;
+}
+
+task<bool> stand_in::has_node() {
+  const auto answer =
+      co_await self_.try_call({"net_kernel", plan_.parent}, connect_order{}, infinity);
+  co_return answer.has_value();
 }
 
 task<std::optional<exit_reason>> stand_in::end_of(pid process, std::chrono::nanoseconds limit) {
@@ -83,9 +95,9 @@ task<std::optional<exit_reason>> stand_in::end_of(pid process, std::chrono::nano
 }
 
 // It kills its OS process after the stop time.
-task<> stand_in::stop_peer() {
+task<exit_reason> stand_in::stop_peer() {
   self_.exit(peer_, exit_reason::shutdown);
-  (void)co_await end_of(peer_, infinity);
+  co_return (co_await end_of(peer_, infinity)).value_or(exit_reason::shutdown);
 }
 
 process run_isolated(context self, peer_plan plan, order_maker order) {

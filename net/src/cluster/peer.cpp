@@ -87,6 +87,7 @@ class peer_process {
   void on_too_late();
   void answer_asked();
   [[nodiscard]] task<> stop(exit_reason why);
+  [[noreturn]] void exit_as(const child_end& end) const;
   [[noreturn]] void fail(const std::string& why) const;
 
   context self_;
@@ -207,9 +208,7 @@ void peer_process::on_ended() {
   if (!joined_)
     fail("its program " + to_string(end) +
          " before its node had joined; its standard error may tell why");
-  if (end.signal != 0 || end.status != 0)
-    self_.exit(exit_reason::of(
-        peer_ended{about_.node, end.signal, end.status, "its program " + to_string(end)}));
+  if (end.signal != 0 || end.status != 0) exit_as(end);
   ended_ = true;
 }
 
@@ -228,9 +227,16 @@ task<> peer_process::stop(exit_reason why) {
   else
     child_->send_signal(SIGTERM);
   const auto ended = co_await self_.receive_within<child_ended>(plan_.stop_time);
+  const std::optional<child_end> end = ended ? child_->try_reap() : std::nullopt;
   child_.reset();  // killed, if it is still there
   if (ended) co_await hear_the_rest();
+  if (end && end->signal != 0 && end->signal != SIGTERM) exit_as(*end);  // it was on its way out
   self_.exit(std::move(why));
+}
+
+void peer_process::exit_as(const child_end& end) const {
+  self_.exit(exit_reason::of(
+      peer_ended{about_.node, end.signal, end.status, "its program " + to_string(end)}));
 }
 
 void peer_process::fail(const std::string& why) const {

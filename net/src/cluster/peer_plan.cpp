@@ -62,6 +62,7 @@ std::vector<std::string> by_env(const variables& environment, const std::string&
 
 peer_plan::peer_plan(const node& home, peer_options wanted)
     : name(wanted.name.empty() ? default_name(home) : std::move(wanted.name)),
+      parent(home.name()),
       program{.directory = std::move(wanted.directory), .limits = wanted.limits},
       stdio(wanted.control == peer_control::standard_io),
       logged(wanted.output == peer_output::logged),

@@ -14,6 +14,7 @@ struct peer_plan {
   peer_plan(const node& home, peer_options wanted);
 
   std::string name;
+  std::string parent;  // the name of its node
   command program;
   bool stdio;
   std::string sent;  // to its standard input

@@ -32,6 +32,8 @@ using order_maker = std::function<spawn_order()>;
 /// - It ends when the behaviour ends, with its reason; or with peer_ended, which tells the signal,
 ///   when the OS process does; or with noconnection if that lives and cannot be reached. In each
 ///   case the OS process is gone then.
+/// - When the node here is destroyed before the tree, its OS process ends, and the child waits for
+///   the end of the tree.
 /// - When it is to stop, the behaviour is asked first, then the peer; each has stop_time.
 template <class... Args>
 [[nodiscard]] child_spec isolated_child(std::string id, const node& home, peer_options peer,
