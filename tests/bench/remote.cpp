@@ -61,12 +61,11 @@ troupe::net::node_options near_node() {
 
 // Starts another OS process as a node and runs the function with the pid of its far_end.
 template <class Function>
-void with_far_end(run& bench, Function function) {
+void with_far_end(run& bench, Function function, std::string name = "far@127.0.0.1:0") {
   troupe::system system(bench.options());
   const troupe::net::node near(system, near_node());
   const troupe::net::peer_options other = {
-      .name = "far@127.0.0.1:0",
-      .arguments = {"--workers", std::to_string(bench.chosen().workers)}};
+      .name = std::move(name), .arguments = {"--workers", std::to_string(bench.chosen().workers)}};
   system.run([&](context self) -> task<> {
     const auto far = co_await troupe::net::start_peer(self, near, other);
     const troupe::destination by_name{far_process, far.node};
@@ -87,17 +86,27 @@ void serve_as_peer(const settings& chosen) {
   system.run(troupe::net::until_parent_ends);
 }
 
-void remote_ping_pong(run& bench) {
+namespace {
+
+task<> round_trips(context self, run& bench, pid to) {
   const std::int64_t count = bench.times(20'000);
-  with_far_end(bench, [&](context self, pid to) -> task<> {
-    const auto start = self.now();
-    for (std::int64_t i = 0; i < count; ++i) {
-      self.send(to, ping{self, i});
-      expect_equal("the number in a pong", (co_await self.receive<pong>()).number, i);
-    }
-    const std::chrono::duration<double, std::micro> taken = self.now() - start;
-    bench.report(taken.count() / static_cast<double>(count), "us/round trip");
-  });
+  const auto start = self.now();
+  for (std::int64_t i = 0; i < count; ++i) {
+    self.send(to, ping{self, i});
+    expect_equal("the number in a pong", (co_await self.receive<pong>()).number, i);
+  }
+  const std::chrono::duration<double, std::micro> taken = self.now() - start;
+  bench.report(taken.count() / static_cast<double>(count), "us/round trip");
+}
+
+}  // namespace
+
+void remote_ping_pong(run& bench) {
+  with_far_end(bench, [&](context self, pid to) { return round_trips(self, bench, to); });
+}
+void remote_ping_pong_unix(run& bench) {
+  with_far_end(
+      bench, [&](context self, pid to) { return round_trips(self, bench, to); }, "far@unix:0");
 }
 
 void remote_flood(run& bench) {

@@ -37,6 +37,8 @@ constexpr auto all = std::to_array<workload>({
     {"idle", place::local, "100,000 waiting processes and a node: CPU in use (--seconds)", idle},
     {"remote_ping_pong", place::remote, "a process on each of two nodes, 20,000 round trips",
      remote_ping_pong},
+    {"remote_ping_pong_unix", place::remote, "the same over a socket of the Unix domain",
+     remote_ping_pong_unix},
     {"remote_flood", place::remote, "2,000,000 messages from one node to a counter on another",
      remote_flood},
     {"remote_echo_1mib", place::remote, "300 messages of 1 MiB to another node and back",

@@ -50,6 +50,7 @@ void mixed(run& bench);
 void idle(run& bench);
 // remote.cpp
 void remote_ping_pong(run& bench);
+void remote_ping_pong_unix(run& bench);
 void remote_flood(run& bench);
 void remote_echo_1mib(run& bench);
 

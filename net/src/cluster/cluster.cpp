@@ -61,7 +61,7 @@ std::shared_ptr<tls_files> opened_tls(const node_options& options, const net::no
 }
 
 bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  return host == "localhost" || host == local_host || host == "::1" || host.starts_with("127.");
 }
 
 std::uint64_t fresh_incarnation(troupe::system& system) {

@@ -30,8 +30,9 @@ class dialler : public std::enable_shared_from_this<dialler> {
  private:
   [[nodiscard]] std::string tried() const { return "cannot connect to " + to_string(where_); }
   void try_next();
-  [[nodiscard]] bool connect(const tcp::endpoint& to);
-  void connected(const tcp::endpoint& to, const boost::system::error_code& failed);
+  [[nodiscard]] bool connect(const stream_address& to, const endpoint& peer);
+  void connected(const stream_address& to, const endpoint& peer,
+                 const boost::system::error_code& failed);
   void give_up_on_address(io_error why);
   void finish(io_result<std::unique_ptr<stream>> result);
   void stop_all() noexcept;
@@ -44,11 +45,18 @@ class dialler : public std::enable_shared_from_this<dialler> {
   std::unique_ptr<pending> time_limit_;  // of the address being tried
   addresses addresses_;
   std::size_t tried_addresses_ = 0;
-  tcp::socket socket_;
+  stream_socket socket_;
   io_error last_failure_;
 };
 
 void dialler::start(std::chrono::nanoseconds limit) {
+  if (is_local(where_)) {
+    if (!connect(local_address(where_.port), where_))
+      host_.post([self = shared_from_this()] {
+        if (self->done_) self->finish(std::move(self->last_failure_));
+      });
+    return;
+  }
   lookup_ = host_.names().resolve(host_, where_.host, limit, [this](io_result<addresses> found) {
     const auto self = shared_from_this();
     if (!found) return finish(io_error{found.error().code, tried() + ": " + found.error().text});
@@ -76,7 +84,8 @@ void dialler::try_next() {
     const std::size_t others = addresses_.size() - tried_addresses_;
     boost::system::error_code failed;
     const auto address = asio::ip::make_address(addresses_[tried_addresses_++], failed);
-    if (failed || !connect({address, where_.port})) continue;
+    const tcp::endpoint to(address, where_.port);
+    if (failed || !connect(stream_address(to), to_endpoint(to))) continue;
     time_limit_ = host_.after(left / static_cast<std::int64_t>(others), [this] {
       give_up_on_address(make_error(tried(), io_errc::timed_out));
     });
@@ -86,28 +95,29 @@ void dialler::try_next() {
 }
 
 // Whether a connect is under way.
-bool dialler::connect(const tcp::endpoint& to) {
+bool dialler::connect(const stream_address& to, const endpoint& peer) {
   boost::system::error_code failed;
   open_socket(socket_, to.protocol(), failed);
   if (failed) {
     last_failure_ = make_error(tried(), failed);
     return false;
   }
-  socket_.async_connect(to, [self = shared_from_this(), to,
+  socket_.async_connect(to, [self = shared_from_this(), to, peer,
                              attempt = tried_addresses_](const boost::system::error_code& refused) {
     if (self->done_ && self->tried_addresses_ == attempt && self->socket_.is_open())
-      self->connected(to, refused);
+      self->connected(to, peer, refused);
   });
   return true;
 }
 
-void dialler::connected(const tcp::endpoint& to, const boost::system::error_code& failed) {
+void dialler::connected(const stream_address& to, const endpoint& peer,
+                        const boost::system::error_code& failed) {
   if (failed) return give_up_on_address(make_error(tried(), failed));
   // TCP lets a socket connect to itself if it happens to have the port that nobody listens at.
   boost::system::error_code ignored;
   if (socket_.local_endpoint(ignored) == to)
     return give_up_on_address(make_error(tried(), io_errc::refused));
-  finish(std::make_unique<tcp_stream>(host_, std::move(socket_), to_endpoint(to)));
+  finish(std::make_unique<tcp_stream>(host_, std::move(socket_), peer));
 }
 
 void dialler::give_up_on_address(io_error why) {

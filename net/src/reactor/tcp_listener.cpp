@@ -19,35 +19,61 @@ class tcp_listener::accept_loop : public std::enable_shared_from_this<accept_loo
         pause_(host.io()),
         accepted_(std::make_shared<transport::accept_handler>(std::move(accepted))) {}
 
+  // At an address of the network, or at that local port; 0 chooses one.
   void open(const tcp::endpoint& where, boost::system::error_code& failed);
-  [[nodiscard]] std::uint16_t port() const { return socket_.local_endpoint().port(); }
+  void open_local(std::uint16_t port, boost::system::error_code& failed);
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   void wait();
   void close() noexcept;
 
  private:
+  void open_at(const stream_address& where, boost::system::error_code& failed);
   void accept();
   void accept_later(const boost::system::error_code& why);
   void hand_over(int descriptor, const sockaddr_storage& from, socklen_t length);
 
   reactor& host_;
-  tcp::acceptor socket_;
+  stream_acceptor socket_;
+  std::uint16_t port_ = 0;
+  bool local_ = false;
   asio::steady_timer pause_;
   std::shared_ptr<transport::accept_handler> accepted_;  // null once it is closed
   bool starved_ = false;
 };
 
-void tcp_listener::accept_loop::open(const tcp::endpoint& where,
-                                     boost::system::error_code& failed) {
+void tcp_listener::accept_loop::open_at(const stream_address& where,
+                                        boost::system::error_code& failed) {
   open_socket(socket_, where.protocol(), failed);
-  if (!failed) socket_.set_option(tcp::acceptor::reuse_address(true), failed);
+  if (!failed) socket_.set_option(stream_acceptor::reuse_address(true), failed);
   if (!failed) socket_.bind(where, failed);
   if (!failed) socket_.listen(reactor::accept_backlog, failed);
   if (!failed) socket_.native_non_blocking(true, failed);
 }
 
+void tcp_listener::accept_loop::open(const tcp::endpoint& where,
+                                     boost::system::error_code& failed) {
+  open_at(stream_address(where), failed);
+  if (failed) return;
+  const stream_address bound = socket_.local_endpoint(failed);
+  tcp::endpoint address;
+  std::memcpy(address.data(), bound.data(), std::min(bound.size(), address.capacity()));
+  port_ = address.port();
+}
+
+void tcp_listener::accept_loop::open_local(std::uint16_t port, boost::system::error_code& failed) {
+  local_ = true;
+  for (int attempt = 0; attempt < max_local_attempts; ++attempt) {
+    port_ = port != 0 ? port : local_port_to_try(attempt);
+    open_at(local_address(port_), failed);
+    if (port != 0 || failed != asio::error::address_in_use) return;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+  }
+}
+
 void tcp_listener::accept_loop::wait() {
   if (accepted_ == nullptr) return;
-  socket_.async_wait(tcp::acceptor::wait_read,
+  socket_.async_wait(stream_acceptor::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& failed) {
                        if (!failed) self->accept();
                      });
@@ -97,19 +123,23 @@ void tcp_listener::accept_loop::accept_later(const boost::system::error_code& wh
 
 void tcp_listener::accept_loop::hand_over(int descriptor, const sockaddr_storage& from,
                                           socklen_t length) {
-  tcp::endpoint peer;
-  std::memcpy(peer.data(), &from, std::min<std::size_t>(length, peer.capacity()));
-  peer.resize(length);
-  tcp::socket socket(host_.io());
+  endpoint peer{std::string(local_host), port_};  // who connects has no address of its own
+  if (!local_) {
+    tcp::endpoint address;
+    std::memcpy(address.data(), &from, std::min<std::size_t>(length, address.capacity()));
+    address.resize(length);
+    peer = to_endpoint(address);
+  }
+  stream_socket socket(host_.io());
   boost::system::error_code failed;
-  socket.assign(peer.protocol(), descriptor, failed);
+  socket.assign({from.ss_family, 0}, descriptor, failed);
   if (failed) {
     ::close(descriptor);
     return;
   }
   // The callback may close the listener.
   host_.guarded([&, call = accepted_] {
-    (*call)(std::make_unique<tcp_stream>(host_, std::move(socket), to_endpoint(peer)));
+    (*call)(std::make_unique<tcp_stream>(host_, std::move(socket), peer));
   });
 }
 
@@ -130,14 +160,19 @@ std::optional<asio::ip::address> listen_address(const std::string& host) {
 io_result<std::unique_ptr<listener>> tcp_listener::open(reactor& host, const endpoint& where,
                                                         transport::accept_handler accepted) {
   const std::string tried = "cannot listen on " + to_string(where);
+  const bool local = is_local(where);
   const auto address = listen_address(where.host);
-  if (!address)
-    return io_error{io_errc::no_such_address,
-                    tried + ": '" + where.host +
-                        "' is no address: give one of this machine's, such as 127.0.0.1 or ::1"};
+  if (!local && !address)
+    return io_error{
+        io_errc::no_such_address,
+        tried + ": '" + where.host +
+            "' is no address: give one of this machine's, such as 127.0.0.1 or ::1, or unix"};
   auto loop = std::make_shared<accept_loop>(host, std::move(accepted));
   boost::system::error_code failed;
-  loop->open({*address, where.port}, failed);
+  if (local)
+    loop->open_local(where.port, failed);
+  else
+    loop->open({*address, where.port}, failed);
   if (failed) return make_error(tried, failed);
   const std::uint16_t port = loop->port();
   host.post([loop] { loop->wait(); });

@@ -15,8 +15,8 @@ endpoint to_endpoint(const asio::ip::tcp::endpoint& where) {
   return {where.address().to_string(), where.port()};
 }
 
-struct tcp_stream::tls_layer : asio::ssl::stream<asio::ip::tcp::socket&> {
-  using asio::ssl::stream<asio::ip::tcp::socket&>::stream;
+struct tcp_stream::tls_layer : asio::ssl::stream<stream_socket&> {
+  using asio::ssl::stream<stream_socket&>::stream;
 };
 
 // --- the connection ------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ void tcp_stream::connection::say_end(const std::shared_ptr<connection>& self) {
 void tcp_stream::connection::close() noexcept {
   if (!std::exchange(open, false)) return;
   boost::system::error_code ignored;  // the peer may have gone first
-  socket.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  socket.shutdown(stream_socket::shutdown_both, ignored);
   socket.close(ignored);
 }
 
@@ -73,7 +73,7 @@ void tcp_stream::connection::reset() noexcept {
 
 // --- the handle ----------------------------------------------------------------------------------
 
-tcp_stream::tcp_stream(reactor& host, asio::ip::tcp::socket socket, endpoint peer)
+tcp_stream::tcp_stream(reactor& host, stream_socket socket, endpoint peer)
     : guest(host),
       connection_(std::make_shared<connection>(connection{std::move(socket), std::move(peer)})) {
   boost::system::error_code ignored;  // without it, small messages are slow

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "reactor/errors.hpp"
+#include "reactor/local_socket.hpp"
 #include "reactor/reactor.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -12,9 +13,9 @@ namespace troupe::net {
 
 // Opens a socket or acceptor that children of this OS process do not inherit.
 template <class Socket>
-void open_socket(Socket& socket, const boost::asio::ip::tcp& protocol,
+void open_socket(Socket& socket, const boost::asio::generic::stream_protocol& protocol,
                  boost::system::error_code& failed) {
-  const int made = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int made = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, protocol.protocol());
   if (made < 0) {
     failed = last_error();
     return;
@@ -24,10 +25,10 @@ void open_socket(Socket& socket, const boost::asio::ip::tcp& protocol,
 }
 [[nodiscard]] endpoint to_endpoint(const boost::asio::ip::tcp::endpoint& where);
 
-// A connection over TCP, or over TLS over TCP.
+// A connection over TCP or, on one machine, the Unix domain; or over TLS over it.
 class tcp_stream final : public stream, reactor::guest {
  public:
-  tcp_stream(reactor& host, boost::asio::ip::tcp::socket socket, endpoint peer);
+  tcp_stream(reactor& host, stream_socket socket, endpoint peer);
   ~tcp_stream() override;
   tcp_stream(const tcp_stream&) = delete;
   tcp_stream& operator=(const tcp_stream&) = delete;
@@ -49,7 +50,7 @@ class tcp_stream final : public stream, reactor::guest {
   struct tls_layer;
   // What the operations under way share with the handle.
   struct connection {
-    boost::asio::ip::tcp::socket socket;
+    stream_socket socket;
     endpoint peer;
     std::shared_ptr<tls_layer> tls = {};  // over the socket, once it goes on so
     direction reading{"read from"};

@@ -18,8 +18,10 @@ class transport;
 /// How a node is made. Durations and limits have the defaults of a small trusted network.
 struct node_options {
   /// `app@host:port`: who the node is and where it listens. Port 0 lets the system choose one;
-  /// `node::name()` then tells. The host is an address of this machine or `localhost`. Empty: from
-  /// the environment variable TROUPE_NODE, which a parent sets for its peers.
+  /// `node::name()` then tells. The host is an address of this machine, `localhost`, or `unix` for
+  /// Unix domain sockets, by which nodes of this machine reach it; the name must be the only one of
+  /// its cluster all the same. Empty: from the environment variable TROUPE_NODE, which a parent
+  /// sets for its peers.
   std::string name = {};
   /// The secret that all nodes of the cluster share. Empty: from the environment variable
   /// TROUPE_COOKIE, else from `cookie_file`.

@@ -29,6 +29,10 @@ struct endpoint {
   friend bool operator==(const endpoint&, const endpoint&) = default;
 };
 
+/// The host of what is on this machine, over Unix domain sockets (the abstract ones of Linux): any
+/// user of the machine reaches them, and nobody else.
+inline constexpr std::string_view local_host = "unix";
+
 /// `host:port`, with brackets around an IPv6 address.
 [[nodiscard]] std::string to_string(const endpoint& where);
 /// Reads what `to_string` writes; nothing if it is not of that form.
@@ -170,9 +174,10 @@ class transport {
   using dial_handler = std::function<void(io_result<std::unique_ptr<stream>>)>;
 
   virtual ~transport() = default;
-  /// Listens at an address of this machine, `localhost` or port 0 for any free one; a host name
-  /// must be resolved first. Without descriptors it waits, accepts later and keeps listening. Any
-  /// thread; from another one than the executor's, a first connection may come before this returns.
+  /// Listens at an address of this machine, `localhost`, `unix` or port 0 for any free one; a host
+  /// name must be resolved first. Without descriptors it waits, accepts later and keeps listening.
+  /// Any thread; from another one than the executor's, a first connection may come before this
+  /// returns.
   [[nodiscard]] virtual io_result<std::unique_ptr<listener>> listen(const endpoint& where,
                                                                     accept_handler accepted) = 0;
   /// Connects within the time given: resolves the host and tries its addresses in turn, each for an
