@@ -1,0 +1,80 @@
+#include <troupe/net/directory.hpp>
+
+#include <stdexcept>
+
+#include "directory/lease_guard.hpp"
+
+namespace troupe::net {
+namespace {
+
+// How long a call for a change waits in the directory before it is made anew.
+constexpr auto wait_time = std::chrono::seconds(30);
+// Between two tries while the directory does not answer.
+constexpr auto retry_pause = std::chrono::seconds(1);
+
+process watch_name(context self, destination at, std::string name, pid to) {
+  std::optional<name_holder> known;
+  for (;;) {
+    auto now = known ? co_await self.try_call(at, await_change{name, *known}, wait_time)
+                     : co_await self.try_call(at, find_name{name});
+    if (!now) {
+      if (now.reason().type() != "troupe::timeout") co_await self.sleep(retry_pause);
+      continue;
+    }
+    if (known == *now) continue;
+    known = *now;
+    self.send(to, name_changed{name, *now});
+  }
+}
+
+}  // namespace
+
+directory::directory(destination at, lease_options how) : at_(std::move(at)), how_(how) {
+  if (how.drift < 0 || how.drift >= 1)
+    throw std::invalid_argument("lease_options::drift is a part of the time: 0 to 1");
+  if (how.stop_time < std::chrono::nanoseconds::zero() ||
+      internal::certain_part(how) <= how.stop_time)
+    throw std::invalid_argument(
+        "lease_options: ttl, less drift, must be longer than stop_time, or no time is left in "
+        "which the name is held");
+}
+
+task<std::optional<lease>> directory::take(context self, std::string name, bool waits) const {
+  auto clock = std::make_shared<internal::lease_clock>();
+  const pid guard = self.spawn_link(internal::guard_lease,
+                                    internal::lease_plan{at_, how_, name, self, waits, clock});
+  auto taken = co_await self.try_call(guard, internal::await_lease{}, infinity);
+  if (!taken) {
+    self.unlink(guard);
+    self.exit(guard, exit_reason::shutdown);
+    throw call_error("troupe::net::claim_name", to_string(at_), taken.reason());
+  }
+  if (!*taken) co_return std::nullopt;
+  co_return lease(std::move(name), **taken, std::move(clock));
+}
+
+task<lease> directory::claim(context self, std::string name) const {
+  co_return *co_await take(self, std::move(name), true);
+}
+
+task<std::optional<lease>> directory::try_claim(context self, std::string name) const {
+  return take(self, std::move(name), false);
+}
+
+task<> directory::release(context self, const lease& held) const {
+  (void)co_await self.try_call(held.guard(), internal::give_back{}, infinity);  // or it is lost
+}
+
+task<> directory::assign(context self, const lease& held, pid process) const {
+  co_await self.call(held.guard(), internal::assign_name{process}, infinity);
+}
+
+task<name_holder> directory::find(context self, std::string name) const {
+  co_return co_await self.call(at_, find_name{std::move(name)});
+}
+
+pid directory::watch(context self, std::string name) const {
+  return self.spawn_link(watch_name, at_, std::move(name), self.id());
+}
+
+}  // namespace troupe::net

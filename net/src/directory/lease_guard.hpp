@@ -1,0 +1,39 @@
+#pragma once
+
+#include <troupe/net/directory.hpp>
+
+namespace troupe::net::internal {
+
+/// What a guard is to do.
+struct lease_plan {
+  destination directory;
+  lease_options how;
+  std::string name;
+  pid owner;   // who asks for the name
+  bool waits;  // until it has it
+  std::shared_ptr<lease_clock> clock;
+};
+
+/// Answered when the name is the owner's, or another one's if the guard does not wait.
+struct await_lease {
+  using reply = std::optional<name_holder>;
+};
+struct give_back {
+  using reply = void;
+};
+struct assign_name {
+  using reply = void;
+  pid process;
+};
+
+/// The type of the error with which a directory refuses what is wrong in itself.
+inline constexpr std::string_view directory_fault = "troupe::directory_error";
+
+/// How long of its lease a holder may count on.
+[[nodiscard]] std::chrono::nanoseconds certain_part(const lease_options& how);
+
+/// The process that gets a lease and keeps it up; linked to its owner, who made it. It ends when
+/// the lease does, and then the process to which the name leads has ended before.
+[[nodiscard]] process guard_lease(context self, lease_plan plan);
+
+}  // namespace troupe::net::internal
