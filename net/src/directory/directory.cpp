@@ -12,7 +12,7 @@ constexpr auto wait_time = std::chrono::seconds(30);
 // Between two tries while the directory does not answer.
 constexpr auto retry_pause = std::chrono::seconds(1);
 
-process watch_name(context self, destination at, std::string name, pid to) {
+process ask_for_changes(context self, destination at, std::string name, pid to) {
   std::optional<name_holder> known;
   for (;;) {
     auto now = known ? co_await self.try_call(at, await_change{name, *known}, wait_time)
@@ -27,6 +27,14 @@ process watch_name(context self, destination at, std::string name, pid to) {
   }
 }
 
+// Ends with the process that watches, also if that ends with `normal`, and ends what asks with it.
+process watch_name(context self, destination at, std::string name, pid to) {
+  self.trap_exits(true);
+  self.spawn_link(ask_for_changes, std::move(at), std::move(name), to);
+  co_await self.receive<exit_signal>();
+  self.exit(exit_reason::shutdown);
+}
+
 }  // namespace
 
 directory::directory(destination at, lease_options how) : at_(std::move(at)), how_(how) {
@@ -39,26 +47,29 @@ directory::directory(destination at, lease_options how) : at_(std::move(at)), ho
         "which the name is held");
 }
 
-task<std::optional<lease>> directory::take(context self, std::string name, bool waits) const {
-  auto clock = std::make_shared<internal::lease_clock>();
-  const pid guard = self.spawn_link(internal::guard_lease,
-                                    internal::lease_plan{at_, how_, name, self, waits, clock});
-  auto taken = co_await self.try_call(guard, internal::await_lease{}, infinity);
+task<std::optional<lease>> internal::take_lease(lease_plan plan, context self) {
+  plan.owner = self;
+  plan.clock = std::make_shared<lease_clock>();
+  const pid guard = self.spawn_link(guard_lease, plan);
+  auto taken = co_await self.try_call(guard, await_lease{}, infinity);
   if (!taken) {
     self.unlink(guard);
     self.exit(guard, exit_reason::shutdown);
-    throw call_error("troupe::net::claim_name", to_string(at_), taken.reason());
+    throw call_error("troupe::net::claim_name", to_string(plan.directory), taken.reason());
   }
   if (!*taken) co_return std::nullopt;
-  co_return lease(std::move(name), **taken, std::move(clock));
+  co_return lease(std::move(plan.name), **taken, std::move(plan.clock));
 }
 
 task<lease> directory::claim(context self, std::string name) const {
-  co_return *co_await take(self, std::move(name), true);
+  co_return *co_await internal::take_lease(
+      {.directory = at_, .how = how_, .name = std::move(name), .process = self, .waits = true},
+      self);
 }
 
 task<std::optional<lease>> directory::try_claim(context self, std::string name) const {
-  return take(self, std::move(name), false);
+  return internal::take_lease(
+      {.directory = at_, .how = how_, .name = std::move(name), .process = self}, self);
 }
 
 task<> directory::release(context self, const lease& held) const {

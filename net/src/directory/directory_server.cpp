@@ -24,7 +24,11 @@ directory_server::directory_server(const directory_options& options,
                                    std::shared_ptr<std::uint64_t> last_token)
     : options_(options), last_token_(std::move(last_token)) {
   *last_token_ = std::max(*last_token_, options_.tokens(self));
-  self.send_after(options_.max_ttl, self.id(), begin_giving{});
+  const auto give_after = options_.give_after.value_or(options_.max_ttl);
+  if (give_after > std::chrono::nanoseconds::zero())
+    self.send_after(give_after, self.id(), begin_giving{});
+  else
+    gives_ = true;
   self.send_after(sweep_time, self.id(), forget_callers{});
 }
 

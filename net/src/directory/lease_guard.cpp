@@ -14,6 +14,9 @@ namespace {
 
 // Renewals in the time in which the lease is not in danger.
 constexpr int renewals = 3;
+// A call to the directory is not waited for longer than this, and is made again after this pause.
+constexpr std::chrono::nanoseconds call_limit = std::chrono::seconds(5);
+constexpr std::chrono::nanoseconds longest_pause = std::chrono::seconds(1);
 // How long a call for a change waits in the directory before it is made anew. Between two of them
 // a guard sees that its owner has ended.
 constexpr auto wait_time = std::chrono::seconds(5);
@@ -25,7 +28,8 @@ class lease_guard {
       : self_(self),
         plan_(std::move(plan)),
         certain_(certain_part(plan_.how)),
-        interval_((certain_ - plan_.how.stop_time) / renewals) {}
+        interval_((certain_ - plan_.how.stop_time) / renewals),
+        pause_(std::min(interval_ / 4, longest_pause)) {}
   [[nodiscard]] task<> run();
 
  private:
@@ -50,6 +54,7 @@ class lease_guard {
   const lease_plan plan_;
   const std::chrono::nanoseconds certain_;
   const std::chrono::nanoseconds interval_;
+  const std::chrono::nanoseconds pause_;
   name_holder held_;
   monitor_ref holder_;  // on the process to which the name leads
   steady_time end_;     // of the lease, as far as it is certain
@@ -65,9 +70,9 @@ task<> lease_guard::run() {
   co_await self_.receive([&](request<await_lease> r) { asked_.emplace(std::move(r)); },
                          [](const exit_signal&) {});
   if (!asked_) co_return;  // the owner ended before it asked
-  held_ = {plan_.owner, self_, 0};
+  held_ = {plan_.process, self_, 0};
   if (!co_await obtain()) co_return;
-  watch(plan_.owner);
+  if (plan_.process) watch(plan_.process);
   asked_->reply(held_);
   const end why = co_await keep();
   plan_.clock->until.store(0, std::memory_order_release);
@@ -97,8 +102,9 @@ task<bool> lease_guard::owner_is_gone() {
 task<bool> lease_guard::obtain() {
   for (;;) {
     const steady_time sent = self_.now();
-    auto now = co_await self_.try_call(
-        plan_.directory, claim_name{plan_.name, plan_.owner, self_, plan_.how.ttl}, interval_);
+    auto now = co_await self_.try_call(plan_.directory,
+                                       claim_name{plan_.name, plan_.process, self_, plan_.how.ttl},
+                                       std::min(interval_, call_limit));
     if (co_await owner_is_gone()) {
       give_up();
       co_return false;
@@ -118,7 +124,7 @@ task<bool> lease_guard::obtain() {
     } else if (now) {
       (void)co_await self_.try_call(plan_.directory, await_change{plan_.name, *now}, wait_time);
     } else {
-      co_await self_.sleep(interval_ / 4);
+      co_await self_.sleep(pause_);
     }
   }
 }
@@ -172,9 +178,9 @@ void lease_guard::on_down(const down& what) {
 
 task<> lease_guard::renew(steady_time sent) {
   auto kept = co_await self_.try_call(plan_.directory, keep_name{plan_.name, held_, plan_.how.ttl},
-                                      std::min(interval_, tell_at() - sent));
+                                      std::min({interval_, call_limit, tell_at() - sent}));
   if (!kept) {
-    renew_at_ = self_.now() + interval_ / 4;
+    renew_at_ = self_.now() + pause_;
   } else if (!*kept) {
     over_ = end::lost;
   } else {

@@ -9,9 +9,10 @@ struct lease_plan {
   destination directory;
   lease_options how;
   std::string name;
-  pid owner;   // who asks for the name
-  bool waits;  // until it has it
-  std::shared_ptr<lease_clock> clock;
+  pid process;         // where it leads to; none: nowhere until assigned
+  bool waits = false;  // until it has it
+  pid owner = {};      // who asks for the name
+  std::shared_ptr<lease_clock> clock = {};
 };
 
 /// Answered when the name is the owner's, or another one's if the guard does not wait.
@@ -31,6 +32,9 @@ inline constexpr std::string_view directory_fault = "troupe::directory_error";
 
 /// How long of its lease a holder may count on.
 [[nodiscard]] std::chrono::nanoseconds certain_part(const lease_options& how);
+
+/// For the running process: the guard is linked to it.
+[[nodiscard]] task<std::optional<lease>> take_lease(lease_plan plan, context self);
 
 /// The process that gets a lease and keeps it up; linked to its owner, who made it. It ends when
 /// the lease does, and then the process to which the name leads has ended before.

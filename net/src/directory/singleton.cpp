@@ -40,7 +40,9 @@ pid singleton_keeper::start() const {
 }
 
 task<> singleton_keeper::run() {
-  const lease held = co_await names_.claim(self_, name_);
+  const lease held = *co_await internal::take_lease(
+      {.directory = names_.at(), .how = names_.how(), .name = name_, .process = {}, .waits = true},
+      self_);
   self_.trap_exits(true);
   self_.system().log(log_level::info, "'" + name_ + "' runs here from now on");
   const pid child = start();

@@ -14,9 +14,9 @@ namespace troupe::net {
 
 /// Who has a name of a directory.
 struct name_holder {
-  /// Where the name leads to; none: nobody has it.
+  /// Where the name leads to; none: nobody has it, or who has it has not assigned it yet.
   pid process;
-  /// The process that keeps the lease up.
+  /// The process that keeps the lease up; none: nobody has the name.
   pid guard;
   /// The fencing token: greater than that of every earlier lease of any name in the directory. What
   /// the holder writes to carries it along and refuses a smaller one than it has seen.
@@ -76,9 +76,12 @@ using token_source = std::function<std::uint64_t(context)>;
 [[nodiscard]] token_source tokens_in_file(std::filesystem::path file);
 
 struct directory_options {
-  /// Longest lease that it gives. A directory that starts does not know what an earlier life of it
-  /// has given: for that long it gives no name away, but confirms those that their holders name.
+  /// Longest lease that it gives.
   std::chrono::nanoseconds max_ttl = std::chrono::seconds(10);
+  /// A directory that starts does not know what an earlier life of it has given: for so long it
+  /// gives no name away, but confirms those that their holders name. Empty: `max_ttl`. Less is
+  /// right only if there was no earlier life, as in a test.
+  std::optional<std::chrono::nanoseconds> give_after = {};
   std::size_t max_names = 100'000;
   /// Calls that wait for a change at most.
   std::size_t max_waiting = 100'000;
@@ -150,7 +153,8 @@ class lease {
   std::shared_ptr<internal::lease_clock> clock_;
 };
 
-/// The way to a directory: a plain value. All of it is for use inside of processes.
+/// The way to a directory: a plain value. All of it is for use inside of processes, and it must
+/// outlive the tasks that it gives.
 ///
 ///     const troupe::net::directory names({"directory", "a@10.0.0.1:7400"});
 ///     auto lead = co_await names.claim(self, "leader");         // waits until it has it
@@ -180,7 +184,7 @@ class directory {
   /// Who has the name. Throws call_error if the directory does not answer.
   [[nodiscard]] task<name_holder> find(context self, std::string name) const;
   /// This process gets `name_changed` from now on, from a process that is linked to it, which this
-  /// gives: end it by `self.unlink` and `self.exit(it, exit_reason::kill)`.
+  /// gives: it ends by `self.unlink(it)` and `self.exit(it, exit_reason::shutdown)`.
   [[nodiscard]] pid watch(context self, std::string name) const;
 
   /// Sends to who has the name, if somebody does. Asks the directory each time: who sends often
@@ -203,8 +207,6 @@ class directory {
   [[nodiscard]] const lease_options& how() const noexcept { return how_; }
 
  private:
-  [[nodiscard]] task<std::optional<lease>> take(context self, std::string name, bool waits) const;
-
   destination at_;
   lease_options how_;
 };
