@@ -46,8 +46,14 @@ class query_handle final : public pending {
 
 std::string tried(const std::string& host) { return "cannot find the host '" + host + "'"; }
 
-// Blocks. Every address once, in the operating system's order of preference.
-found look_up(const std::string& host) {
+process look_up_for(context self, transport* on, std::shared_ptr<query> q) {
+  auto result = co_await self.blocking([&] { return find_addresses(q->host); });
+  on->post([q = std::move(q), result = std::move(result)] { q->finish(result); });
+}
+
+}  // namespace
+
+found find_addresses(const std::string& host) {
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   wanted.ai_flags = AI_ADDRCONFIG;
@@ -71,13 +77,6 @@ found look_up(const std::string& host) {
   if (addresses.empty()) return make_error(tried(host), io_errc::no_such_host);
   return addresses;
 }
-
-process look_up_for(context self, transport* on, std::shared_ptr<query> q) {
-  auto result = co_await self.blocking([&] { return look_up(q->host); });
-  on->post([q = std::move(q), result = std::move(result)] { q->finish(result); });
-}
-
-}  // namespace
 
 std::unique_ptr<pending> system_resolver::resolve(transport& on, const std::string& host,
                                                   std::chrono::nanoseconds limit, handler done) {

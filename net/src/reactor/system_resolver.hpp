@@ -5,6 +5,10 @@
 
 namespace troupe::net {
 
+// All addresses of a host in text form, each once, in the operating system's order of preference.
+// Blocks; for an address in text form it does not ask anybody.
+[[nodiscard]] io_result<std::vector<std::string>> find_addresses(const std::string& host);
+
 // Asks the operating system, which may take long, on the system's pool for what blocks.
 class system_resolver final : public resolver {
  public:

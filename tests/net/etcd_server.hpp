@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "platform/child_process.hpp"
+
+namespace troupe_test {
+
+/// An etcd of one member on loopback, in a folder of its own; nothing is left of it afterwards.
+class etcd_server {
+ public:
+  /// Returns when it answers.
+  etcd_server();
+  ~etcd_server();
+  etcd_server(const etcd_server&) = delete;
+  etcd_server& operator=(const etcd_server&) = delete;
+
+  [[nodiscard]] const std::string& endpoint() const noexcept { return endpoint_; }
+  /// The status with which it answers.
+  int post(const std::string& path, const std::string& body) const;
+  void stop() { process_.reset(); }
+
+ private:
+  std::filesystem::path folder_;
+  std::string endpoint_;
+  std::unique_ptr<troupe::net::child_process> process_;
+};
+
+/// A port of loopback where nothing listens.
+[[nodiscard]] std::uint16_t free_port();
+
+}  // namespace troupe_test
