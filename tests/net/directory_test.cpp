@@ -45,9 +45,10 @@ struct with_directory : two_nodes {
   }
   void stop_directory() { a.system.exit(tree, exit_reason::shutdown); }
 
-  troupe::supervisor_ref tree = a.system.supervise(
-      troupe::one_for_one{.intensity = 10},
-      {troupe::net::directory_child("names", {.max_ttl = patient.ttl, .give_after = 0s})});
+  troupe::supervisor_ref tree =
+      a.system.supervise(troupe::one_for_one{.intensity = 10},
+                         {troupe::net::directory_child(
+                             "names", {.max_ttl = patient.ttl, .give_after = 0s, .max_names = 2})});
 };
 
 struct told_token {
@@ -97,6 +98,42 @@ TEST_CASE("a name of the cluster has one holder and leads to it from every node"
     CHECK((co_await self.receive<number>()).value == 2);
     CHECK((co_await self.receive<troupe::down>()).ref == ref);
   });
+}
+
+TEST_CASE("a call to a name that nobody has fails with noproc and a message is dropped") {
+  with_directory t;
+  t.b.system.run([&](context self) -> task<> {
+    const directory names = t.names();
+    co_await names.send(self, "nobody", die{"never"});
+    exit_reason why;
+    try {
+      (void)co_await names.call(self, "nobody", ask{1});
+    } catch (const call_error& e) {
+      why = e.reason();
+    }
+    CHECK(why == exit_reason::noproc);
+  });
+}
+
+TEST_CASE("who waits for a name of a directory that is not there has it when that is started") {
+  two_nodes t;
+  const directory names({"later", t.a.name()}, patient);
+  const pid waits = t.b.system.spawn([names](context self) -> process {
+    const lease held = co_await names.claim(self, "leader");
+    co_await self.receive<die>();
+  });
+  CHECK(t.b.log->has("the name 'leader' cannot be claimed yet: later on " + t.a.name() +
+                     " does not answer (noproc)"));
+  const pid tree = t.a.system.supervise(
+      troupe::one_for_one{},
+      {troupe::net::directory_child("later", {.max_ttl = patient.ttl, .give_after = 0s})});
+  t.b.system.run([&](context self) -> task<> {
+    (void)names.watch(self, "leader");
+    for (pid now; now != waits;) now = (co_await self.receive<name_changed>()).holder.process;
+    self.send(waits, die{});
+  });
+  t.a.system.exit(tree, exit_reason::shutdown);
+  CHECK(t.b.comes_to_rest());
 }
 
 TEST_CASE("who waits for a name gets it when its holder has ended with a greater token") {
@@ -258,6 +295,18 @@ TEST_CASE("a directory refuses names and leases beyond its limits and says which
       text = e.what();
     }
     CHECK(text.find("1 to 255 bytes") != std::string::npos);
+    const lease one = co_await t.names().claim(self, "one");
+    const lease two = co_await t.names().claim(self, "two");
+    try {
+      (void)co_await t.names().try_claim(self, "three");
+    } catch (const call_error& e) {
+      text = e.what();
+    }
+    CHECK(text.find("directory_options::max_names") != std::string::npos);
+    const directory names = t.names();
+    co_await names.release(self, one);
+    const lease three = co_await names.claim(self, "three");
+    CHECK(three.held(self));
   });
   CHECK_THROWS_AS(t.names({.ttl = 1s, .stop_time = 1s}), std::invalid_argument);
   CHECK_THROWS_AS(t.names({.drift = 1}), std::invalid_argument);

@@ -51,13 +51,16 @@ directory_server::entry* directory_server::current(const std::string& name) {
 
 void directory_server::enter(const std::string& name, const name_holder& holder,
                              std::chrono::nanoseconds ttl) {
-  names_[name] = {holder, later(self.now(), ttl)};
-  self.send_after(ttl, self.id(), look_at_lease{name, holder.token});
+  entry& now = names_[name];
+  self.cancel(now.look);  // of a lease of an earlier life
+  now = {holder, later(self.now(), ttl),
+         self.send_after(ttl, self.id(), look_at_lease{name, holder.token})};
   answer_waiting(name);
 }
 
 void directory_server::take_out(table::iterator at) {
   const auto gone = names_.extract(at);
+  self.cancel(gone.mapped().look);
   answer_waiting(gone.key());
 }
 
@@ -119,7 +122,7 @@ void directory_server::handle(const release_name& asked) {
 void directory_server::handle(const look_at_lease& due) {
   entry* const held = current(due.name);
   if (held == nullptr || held->holder.token != due.token) return;
-  self.send_after(held->until - self.now(), self.id(), look_at_lease(due));
+  held->look = self.send_after(held->until - self.now(), self.id(), look_at_lease(due));
 }
 
 void directory_server::handle(begin_giving) {

@@ -38,6 +38,7 @@ class directory_server final : public server {
   struct entry {
     name_holder holder;
     steady_time until;
+    timer_ref look;  // at the lease, not before its end
   };
   using table = std::map<std::string, entry, std::less<>>;
 

@@ -38,6 +38,8 @@ class lease_guard {
   // --- to get it
   [[nodiscard]] task<bool> obtain();
   [[nodiscard]] task<bool> owner_is_gone();
+  bool note_trouble(const exit_reason& why);
+  void warn(const std::string& text) const { self_.system().log(log_level::warning, text); }
   // --- to keep it
   [[nodiscard]] task<end> keep();
   [[nodiscard]] task<> wait_until(steady_time time);
@@ -59,6 +61,7 @@ class lease_guard {
   monitor_ref holder_;  // on the process to which the name leads
   steady_time end_;     // of the lease, as far as it is certain
   steady_time renew_at_;
+  std::string trouble_;  // with the directory; empty when it has answered
   end over_ = end::none;
   std::optional<request<await_lease>> asked_;
   std::optional<request<give_back>> back_;
@@ -78,10 +81,10 @@ task<> lease_guard::run() {
   plan_.clock->until.store(0, std::memory_order_release);
   if (why == end::lost) {
     const lease_lost lost{plan_.name, held_.token};
-    self_.system().log(log_level::warning,
-                       "the lease of '" + plan_.name +
-                           "' could not be kept: its holder ends. See that the directory " +
-                           to_string(plan_.directory) + " runs and can be reached");
+    warn("the lease of '" + plan_.name + "' could not be kept, so its holder ends: " +
+         (trouble_.empty() ? "the directory has given it up, because it was restarted or did not "
+                             "hear from this node in time"
+                           : trouble_));
     co_await end_holder(exit_reason::of(lost));
     give_up();
     if (!back_) self_.exit(exit_reason::of(lost));
@@ -109,6 +112,7 @@ task<bool> lease_guard::obtain() {
       give_up();
       co_return false;
     }
+    if (now) trouble_.clear();
     if (now && now->guard == self_.id()) {
       held_ = *now;
       count_from(sent);
@@ -124,9 +128,18 @@ task<bool> lease_guard::obtain() {
     } else if (now) {
       (void)co_await self_.try_call(plan_.directory, await_change{plan_.name, *now}, wait_time);
     } else {
+      if (note_trouble(now.reason()))
+        warn("the name '" + plan_.name + "' cannot be claimed yet: " + trouble_);
       co_await self_.sleep(pause_);
     }
   }
+}
+
+// Why the directory does not answer; true if that is new.
+bool lease_guard::note_trouble(const exit_reason& why) {
+  std::string text = to_string(plan_.directory) + " does not answer (" + to_string(why) +
+                     "); see that it runs and can be reached";
+  return std::exchange(trouble_, text) != text;
 }
 
 // --- to keep it ---------------------------------------------------------------------------------
@@ -180,10 +193,13 @@ task<> lease_guard::renew(steady_time sent) {
   auto kept = co_await self_.try_call(plan_.directory, keep_name{plan_.name, held_, plan_.how.ttl},
                                       std::min({interval_, call_limit, tell_at() - sent}));
   if (!kept) {
+    note_trouble(kept.reason());
     renew_at_ = self_.now() + pause_;
   } else if (!*kept) {
+    trouble_.clear();
     over_ = end::lost;
   } else {
+    trouble_.clear();
     count_from(sent);
     if (assigned_) assigned_->reply();
     assigned_.reset();
