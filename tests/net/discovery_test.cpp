@@ -113,7 +113,8 @@ TEST_CASE("a source that fails is logged once and the last list that it gave hol
   const auto state = std::make_shared<std::atomic<int>>(0);
   const discovering here(a, [state, name = b.name()](context) -> task<names> {
     if (*state == 1) throw std::runtime_error("the list is gone; bring it back");
-    co_return names{name};
+    names all(1, name);
+    co_return all;
   });
   REQUIRE(comes_to_know(a, {b.name()}));
   *state = 1;
@@ -139,7 +140,8 @@ TEST_CASE("a node that is not listed any more stays connected") {
   test_node a{{}, "a"}, b{{}, "b"};
   const auto empty = std::make_shared<std::atomic<bool>>(false);
   const discovering here(a, [empty, name = b.name()](context) -> task<names> {
-    co_return *empty ? names{} : names{name};
+    names all(*empty ? 0u : 1u, name);
+    co_return all;
   });
   REQUIRE(comes_to_know(a, {b.name()}));
   *empty = true;

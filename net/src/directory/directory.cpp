@@ -12,11 +12,16 @@ constexpr auto wait_time = std::chrono::seconds(30);
 // Between two tries while the directory does not answer.
 constexpr auto retry_pause = std::chrono::seconds(1);
 
+task<result<name_holder>> ask(context self, const destination& at, const std::string& name,
+                              const std::optional<name_holder>& known) {
+  if (!known) co_return co_await self.try_call(at, find_name{name});
+  co_return co_await self.try_call(at, await_change{name, *known}, wait_time);
+}
+
 process ask_for_changes(context self, destination at, std::string name, pid to) {
   std::optional<name_holder> known;
   for (;;) {
-    auto now = known ? co_await self.try_call(at, await_change{name, *known}, wait_time)
-                     : co_await self.try_call(at, find_name{name});
+    auto now = co_await ask(self, at, name, known);
     if (!now) {
       if (now.reason().type() != "troupe::timeout") co_await self.sleep(retry_pause);
       continue;

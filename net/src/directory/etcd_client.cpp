@@ -104,9 +104,10 @@ task<etcd_client::attempt> etcd_client::try_all(context self, const std::string&
     std::string failure;
     try {
       http_exchange exchange;
-      const int status = co_await exchange.begin(
-          self, {endpoints_[index], path, body, authorization()}, (deadline - self.now()) / left);
-      attempt got{status, json::parse(co_await exchange.rest(self))};
+      const http_request what{endpoints_[index], path, body, authorization()};
+      const int status = co_await exchange.begin(self, what, (deadline - self.now()) / left);
+      const std::string text = co_await exchange.rest(self);
+      attempt got{status, json::parse(text)};
       if (status < 500) {
         preferred_.store(index, std::memory_order_relaxed);
         co_return got;
@@ -147,34 +148,40 @@ task<json> etcd_client::post(context self, std::string path, json body) {
 
 // --- leases -------------------------------------------------------------------------------------
 
+// What is asked is made before it is awaited: GCC has trouble with lists beside a co_await.
+
 task<std::int64_t> etcd_client::grant(context self, std::chrono::nanoseconds ttl) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(ttl).count();
-  const json answer = co_await post(self, "/v3/lease/grant", {{"TTL", std::to_string(seconds)}});
+  const json what = {{"TTL", std::to_string(seconds)}};
+  const json answer = co_await post(self, "/v3/lease/grant", what);
   co_return integer(answer, "ID");
 }
 
 task<bool> etcd_client::keep_alive(context self, std::int64_t lease) {
-  const json answer = co_await post(self, "/v3/lease/keepalive", {{"ID", std::to_string(lease)}});
+  const json what = {{"ID", std::to_string(lease)}};
+  const json answer = co_await post(self, "/v3/lease/keepalive", what);
   co_return answer.contains("result") && integer(answer.at("result"), "TTL") > 0;
 }
 
 task<> etcd_client::revoke(context self, std::int64_t lease) {
-  (void)co_await post(self, "/v3/lease/revoke", {{"ID", std::to_string(lease)}});
+  const json what = {{"ID", std::to_string(lease)}};
+  (void)co_await post(self, "/v3/lease/revoke", what);
 }
 
 // --- keys ---------------------------------------------------------------------------------------
 
 task<etcd_client::found> etcd_client::get(context self, const std::string& key) {
-  const json answer = co_await post(self, "/v3/kv/range", {{"key", to_base64(key)}});
-  found what{{}, integer(answer.at("header"), "revision")};
-  if (answer.contains("kvs")) what.entry = entry_of(answer.at("kvs").at(0));
-  co_return what;
+  const json what = {{"key", to_base64(key)}};
+  const json answer = co_await post(self, "/v3/kv/range", what);
+  found there;
+  there.revision = integer(answer.at("header"), "revision");
+  if (answer.contains("kvs")) there.entry = entry_of(answer.at("kvs").at(0));
+  co_return there;
 }
 
 task<std::vector<std::string>> etcd_client::list(context self, const std::string& prefix) {
-  const json answer =
-      co_await post(self, "/v3/kv/range",
-                    {{"key", to_base64(prefix)}, {"range_end", to_base64(end_of_range(prefix))}});
+  const json what = {{"key", to_base64(prefix)}, {"range_end", to_base64(end_of_range(prefix))}};
+  const json answer = co_await post(self, "/v3/kv/range", what);
   std::vector<std::string> values;
   if (answer.contains("kvs"))
     for (const json& kv : answer.at("kvs")) values.push_back(entry_of(kv).value);
@@ -185,38 +192,43 @@ task<etcd_entry> etcd_client::create(context self, const std::string& key, const
                                      std::int64_t lease) {
   const json create = json::array({{{"request_put", put_request(key, value, lease)}}});
   const json look = json::array({{{"request_range", {{"key", to_base64(key)}}}}});
-  const json answer =
-      co_await post(self, "/v3/kv/txn",
-                    {{"compare", compare_created(key, 0)}, {"success", create}, {"failure", look}});
-  if (answer.value("succeeded", false))
-    co_return etcd_entry{
-        value, static_cast<std::uint64_t>(integer(answer.at("header"), "revision")), lease};
-  co_return entry_of(answer.at("responses").at(0).at("response_range").at("kvs").at(0));
+  const json what = {{"compare", compare_created(key, 0)}, {"success", create}, {"failure", look}};
+  const json answer = co_await post(self, "/v3/kv/txn", what);
+  if (!answer.value("succeeded", false))
+    co_return entry_of(answer.at("responses").at(0).at("response_range").at("kvs").at(0));
+  etcd_entry made;
+  made.value = value;
+  made.created = static_cast<std::uint64_t>(integer(answer.at("header"), "revision"));
+  made.lease = lease;
+  co_return made;
 }
 
 task<> etcd_client::put(context self, const std::string& key, const std::string& value,
                         std::int64_t lease) {
-  (void)co_await post(self, "/v3/kv/put", put_request(key, value, lease));
+  const json what = put_request(key, value, lease);
+  (void)co_await post(self, "/v3/kv/put", what);
 }
 
 task<bool> etcd_client::replace(context self, const std::string& key, const etcd_entry& old,
                                 const std::string& value) {
   const json change = json::array({{{"request_put", put_request(key, value, old.lease)}}});
-  const json answer = co_await post(
-      self, "/v3/kv/txn", {{"compare", compare_created(key, old.created)}, {"success", change}});
+  const json what = {{"compare", compare_created(key, old.created)}, {"success", change}};
+  const json answer = co_await post(self, "/v3/kv/txn", what);
   co_return answer.value("succeeded", false);
 }
 
 task<> etcd_client::await_change(context self, const std::string& key, std::int64_t since,
                                  std::chrono::nanoseconds limit) {
-  const json what = {
-      {"create_request", {{"key", to_base64(key)}, {"start_revision", std::to_string(since + 1)}}}};
+  const json range = {{"key", to_base64(key)}, {"start_revision", std::to_string(since + 1)}};
+  const json what = {{"create_request", range}};
   const endpoint& at = endpoints_[preferred_.load(std::memory_order_relaxed)];
+  const http_request asked{at, "/v3/watch", what.dump(), authorization()};
   http_exchange exchange;
-  const int status =
-      co_await exchange.begin(self, {at, "/v3/watch", what.dump(), authorization()}, limit);
-  if (status != 200)
-    throw etcd_error(to_string(at) + " refuses to watch: " + co_await exchange.rest(self));
+  const int status = co_await exchange.begin(self, asked, limit);
+  if (status != 200) {
+    const std::string why = co_await exchange.rest(self);
+    throw etcd_error(to_string(at) + " refuses to watch: " + why);
+  }
   while (const auto line = co_await exchange.next_line(self)) {
     const json told = json::parse(*line);
     if (!told.contains("result") || told.at("result").value("canceled", false))

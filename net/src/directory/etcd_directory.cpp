@@ -43,25 +43,33 @@ task<> respond(context self, etcd_names& names, request<find_name>& asked) {
 task<> respond(context self, etcd_names& names, request<claim_name>& asked) {
   const std::string key = names.key(asked->name);
   const std::int64_t lease = co_await names.etcd.grant(self, asked->ttl);
-  const etcd_entry there =
-      co_await names.etcd.create(self, key, names.value({asked->process, asked->guard, 0}), lease);
+  const std::string value = names.value({asked->process, asked->guard, 0});
+  const etcd_entry there = co_await names.etcd.create(self, key, value, lease);
   name_holder holder = names.holder(there);
   if (there.lease != lease) {
-    if (holder.guard == asked->guard && !co_await names.etcd.keep_alive(self, there.lease))
-      holder = {};
+    if (holder.guard == asked->guard) {
+      const bool renewed = co_await names.etcd.keep_alive(self, there.lease);
+      if (!renewed) holder = {};
+    }
     co_await names.etcd.revoke(self, lease);
   }
   asked.reply(holder);
 }
 
-task<> respond(context self, etcd_names& names, request<keep_name>& asked) {
-  const std::string key = names.key(asked->name);
+task<bool> keep(context self, etcd_names& names, const keep_name& asked) {
+  const std::string key = names.key(asked.name);
   const auto now = co_await names.etcd.get(self, key);
-  bool kept = now.entry && now.entry->created == asked->held.token;
-  if (kept && names.holder(*now.entry) != asked->held)
-    kept = co_await names.etcd.replace(self, key, *now.entry, names.value(asked->held));
-  kept = kept && co_await names.etcd.keep_alive(self, now.entry->lease);
-  asked.reply(kept);
+  if (!now.entry || now.entry->created != asked.held.token) co_return false;
+  if (names.holder(*now.entry) != asked.held) {
+    const std::string value = names.value(asked.held);
+    const bool changed = co_await names.etcd.replace(self, key, *now.entry, value);
+    if (!changed) co_return false;
+  }
+  co_return co_await names.etcd.keep_alive(self, now.entry->lease);
+}
+
+task<> respond(context self, etcd_names& names, request<keep_name>& asked) {
+  asked.reply(co_await keep(self, names, *asked));
 }
 
 task<> respond(context self, etcd_names& names, request<release_name>& asked) {

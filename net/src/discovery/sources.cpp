@@ -39,7 +39,10 @@ struct etcd_presence {
 };
 
 task<> announce(context self, etcd_presence& own) {
-  if (own.lease != 0 && co_await own.etcd.keep_alive(self, own.lease)) co_return;
+  if (own.lease != 0) {
+    const bool kept = co_await own.etcd.keep_alive(self, own.lease);
+    if (kept) co_return;
+  }
   own.lease = co_await own.etcd.grant(self, own.ttl);
   co_await own.etcd.put(self, own.etcd.options().prefix + "nodes/" + own.name, own.name, own.lease);
 }

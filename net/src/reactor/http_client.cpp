@@ -23,12 +23,15 @@ namespace http = beast::http;
 using asio::ip::tcp;
 
 task<std::vector<tcp::endpoint>> resolve(context self, const endpoint& to) {
+  std::vector<tcp::endpoint> all;
   boost::system::error_code name;
   const auto address = asio::ip::make_address(to.host, name);
-  if (!name) co_return std::vector{tcp::endpoint(address, to.port)};
+  if (!name) {
+    all.emplace_back(address, to.port);
+    co_return all;
+  }
   auto addresses = co_await self.blocking([&] { return find_addresses(to.host); });
   if (!addresses) throw http_error(addresses.error().text);
-  std::vector<tcp::endpoint> all;
   for (const std::string& text : *addresses)
     all.emplace_back(asio::ip::make_address(text), to.port);
   co_return all;
