@@ -176,6 +176,21 @@ TEST_CASE("an endpoint of etcd that does not answer is passed over and named if 
                   std::invalid_argument);
 }
 
+TEST_CASE("a directory in etcd has a limit of requests under way and says so") {
+  const etcd_server etcd;
+  etcd_node n("test", {.endpoints = {etcd.endpoint()}, .max_requests = 1});
+  n.system.run([&](context self) -> task<> {
+    const auto waits = self.send_request("names", troupe::net::await_change{"leader", {}}, 20s);
+    std::string text;
+    try {
+      (void)co_await directory("names").find(self, "leader");
+    } catch (const call_error& e) {
+      text = e.what();
+    }
+    CHECK(text.find("etcd_options::max_requests are under way already") != std::string::npos);
+  });
+}
+
 TEST_CASE("etcd with users is used with name and password and refuses wrong ones in words") {
   const etcd_server etcd;
   REQUIRE(etcd.post("/v3/auth/user/add", R"({"name":"root","password":"secret"})") == 200);

@@ -55,7 +55,9 @@ directory::directory(destination at, lease_options how) : at_(std::move(at)), ho
 task<std::optional<lease>> internal::take_lease(lease_plan plan, context self) {
   plan.owner = self;
   plan.clock = std::make_shared<lease_clock>();
-  const pid guard = self.spawn_link(guard_lease, plan);
+  // A busy node is no reason to lose a lease.
+  const pid guard =
+      self.spawn_with({.link = true, .priority = priority::high}, guard_lease, plan).id;
   auto taken = co_await self.try_call(guard, await_lease{}, infinity);
   if (!taken) {
     self.unlink(guard);

@@ -175,7 +175,8 @@ child_spec directory_child(std::string id, directory_options options) {
   if (!options.tokens) options.tokens = tokens_of_clock();
   return child<internal::directory_server>(std::move(id), std::move(options),
                                            std::make_shared<std::uint64_t>(0))
-      .registered();
+      .registered()
+      .high_priority();
 }
 
 }  // namespace troupe::net
