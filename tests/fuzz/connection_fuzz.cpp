@@ -189,14 +189,31 @@ class run {
   bool peer_speaks() {
     if (in_.number(8) == 0) return refuses(in_.piece(1 + in_.number()));
     frame f;
+    divides_ = false;
     make_frame(f);
     const std::string body = f.SerializeAsString();
+    if (divides_ && body.size() > 1) return !take_in_two(body);
     return !take(std::as_bytes(std::span(body)));
+  }
+  bool take_in_two(const std::string& body) {
+    const std::size_t at = 1 + in_.number() % (body.size() - 1);
+    frame first;
+    first.mutable_fragment()->set_id(1 + in_.number(3));
+    first.mutable_fragment()->set_length(static_cast<std::uint32_t>(body.size()));
+    first.mutable_fragment()->set_data(body.substr(0, at));
+    frame rest;
+    rest.mutable_fragment()->set_id(first.fragment().id());
+    rest.mutable_fragment()->set_data(body.substr(at));
+    const std::string begins = first.SerializeAsString();
+    const std::string ends = rest.SerializeAsString();
+    expect(!take(std::as_bytes(std::span(begins))), "a first fragment is taken");
+    return take(std::as_bytes(std::span(ends)));
   }
   // Any bytes, unless they happen to be a frame that is made below.
   bool refuses(bytes body) {
     const auto f = net::parse_frame(body);
-    const bool lives = f && f->kind_case() != frame::KIND_NOT_SET && f->kind_case() < frame::kHello;
+    const bool lives = f && f->kind_case() != frame::KIND_NOT_SET &&
+                       (f->kind_case() < frame::kHello || f->kind_case() >= frame::kFragment);
     if (body.empty() || lives) return true;
     expect(take(body), "what is no frame of this protocol is refused");
     return false;
@@ -234,7 +251,7 @@ class run {
   void make_frame(frame& f) {
     const pid to = ours();
     const pid from = theirs();
-    switch (in_.number(15)) {
+    switch (in_.number(17)) {
       case 0: {
         auto& d = *f.mutable_define_name();
         d.set_id(in_.number(8));
@@ -306,6 +323,16 @@ class run {
       case 11: make_spawn(*f.mutable_spawn(), from); break;
       case 12: make_spawn_reply(*f.mutable_spawn_reply()); break;
       case 13: f.mutable_goodbye()->set_text("bye"); break;
+      case 15:
+        if (in_.flag())
+          f.mutable_pause()->set_process(in_.number(3));
+        else
+          f.mutable_resume()->set_name(names[in_.number(names.size())]);
+        break;
+      case 16:
+        divides_ = true;
+        make_frame(f);
+        break;
       default: f.mutable_tick();
     }
   }
@@ -345,6 +372,7 @@ class run {
   net::connection mirror_{mirror_node_, peer, bounds};
   net::connection engine_;
   bool losing_ = false;
+  bool divides_ = false;  // the frame that is made comes in fragments
   std::optional<pid> links_to_spawned_;
   std::uint64_t last_ref_ = 100;
   std::set<call> calls_;

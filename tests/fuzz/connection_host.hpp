@@ -64,6 +64,10 @@ struct fake_node final : net::connection_host {
     on_deliver(to, what);
     forget(what);
   }
+  void receive(const destination& to, message what, std::size_t) override {
+    deliver(to, std::move(what));
+  }
+  bool pause(const destination&, bool) override { return true; }
   void bounce(const destination&, message what, const exit_reason&) override {
     on_bounce(what);
     forget(what);

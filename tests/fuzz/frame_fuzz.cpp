@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/handshake.hpp"
+#include "wire/fragments.hpp"
 #include "wire/frame.hpp"
 #include "wire/frame_splitter.hpp"
 #include "wire/limits.hpp"
@@ -53,6 +54,11 @@ void each_body(bytes stream, std::size_t chunk, std::uint32_t cap, Use&& use) {
 
 void parse(bytes body) {
   const auto frame = parse_frame(body);
+  if (const auto part = read_fragment(body)) {
+    expect(frame && frame->has_fragment());
+    expect(frame->fragment().id() == part->id && frame->fragment().length() == part->length &&
+           frame->fragment().data() == part->data);
+  }
   if (!frame) return;
   std::vector<std::byte> out;
   append_frame(out, *frame);

@@ -234,7 +234,7 @@ TEST_CASE("in each state only the frames of the table are looked at and every ot
       {at::connected, {}},
       {at::failed, {}}};
   const auto kinds = every_kind();
-  CHECK(kinds.size() == 19);
+  CHECK(kinds.size() == 22);
   for (const auto& [where, takes] : allowed) {
     for (const auto& [kind, body] : kinds) {
       INFO("state " << static_cast<int>(where) << ", kind " << kind);

@@ -17,6 +17,12 @@ using troupe::task;
 
 namespace {
 
+std::string stream_of(const troupe::wire::frame& frame) {
+  std::vector<std::byte> bytes;
+  troupe::net::append_frame(bytes, frame);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 // A socket that blocks, to a node; and, if wanted, through the handshake as an honest node would.
 class rude_client {
  public:
@@ -31,11 +37,7 @@ class rude_client {
     boost::system::error_code ignored;
     boost::asio::write(socket_, boost::asio::buffer(bytes), ignored);
   }
-  void send(const troupe::wire::frame& frame) {
-    std::vector<std::byte> bytes;
-    troupe::net::append_frame(bytes, frame);
-    send(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  }
+  void send(const troupe::wire::frame& frame) { send(stream_of(frame)); }
   // Sends the frame again and again, reading nothing, until the node closes.
   void send_until_cut(const troupe::wire::frame& frame) {
     std::vector<std::byte> bytes;
@@ -52,6 +54,14 @@ class rude_client {
       const std::size_t n = socket_.read_some(boost::asio::buffer(buffer), failed);
       if (failed) return all;
       all += n;
+    }
+  }
+  // The next frame.
+  troupe::wire::frame read() {
+    for (;;) {
+      if (const auto body = frames_.next()) return troupe::net::parse_frame(*body).value();
+      const std::size_t n = socket_.read_some(boost::asio::buffer(buffer_));
+      frames_.feed(std::span(buffer_).first(n));
     }
   }
   void join(const std::string& as) {
@@ -85,7 +95,15 @@ class rude_client {
   boost::asio::io_context io_;
   tcp::socket socket_;
   std::string target_;
+  std::vector<std::byte> buffer_ = std::vector<std::byte>(4096);
+  troupe::net::frame_splitter frames_{1 << 30};
 };
+
+troupe::wire::frame tick() {
+  troupe::wire::frame frame;
+  frame.mutable_tick();
+  return frame;
+}
 
 std::string big_endian(std::uint32_t n) {
   return {static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
@@ -165,6 +183,23 @@ TEST_CASE("what breaks the protocol after the handshake closes that connection w
   bad_number.mutable_define_name()->set_text("t");
   troupe::wire::frame nobody;
   nobody.mutable_request()->set_ref(1);
+  troupe::wire::frame long_fragment;
+  long_fragment.mutable_fragment()->set_id(1);
+  long_fragment.mutable_fragment()->set_length(200'000);
+  long_fragment.mutable_fragment()->set_data("a");
+  troupe::wire::frame inner;  // in two fragments of an outer one
+  inner.mutable_fragment()->set_id(7);
+  inner.mutable_fragment()->set_data(std::string(100, 'x'));
+  const std::string body = inner.SerializeAsString();
+  troupe::wire::frame fragment_1;
+  fragment_1.mutable_fragment()->set_id(1);
+  fragment_1.mutable_fragment()->set_length(static_cast<std::uint32_t>(body.size()));
+  fragment_1.mutable_fragment()->set_data(body.substr(0, 10));
+  troupe::wire::frame fragment_2;
+  fragment_2.mutable_fragment()->set_id(1);
+  fragment_2.mutable_fragment()->set_data(body.substr(10));
+  troupe::wire::frame pauses_nobody;
+  pauses_nobody.mutable_pause();
   int n = 0;
   const auto breaks = [&](auto&& bytes, const std::string& why) {
     INFO(why);
@@ -179,6 +214,10 @@ TEST_CASE("what breaks the protocol after the handshake closes that connection w
   breaks(bad_reason, "is of a kind that is unknown here");
   breaks(bad_number, "a number out of range");
   breaks(nobody, "a message to nobody");
+  breaks(long_fragment, "200000");
+  breaks(stream_of(fragment_1) + stream_of(fragment_2), "a fragment within fragments");
+  breaks(fragment_2, "was not begun");
+  breaks(pauses_nobody, "a pause of nobody");
   breaks(big_endian(3) + std::string("\xfa\x01\x00", 3),
          "of a kind that this version does not know");
   breaks(big_endian(200'000), "200000");
@@ -248,4 +287,39 @@ TEST_CASE("a forged signal for a process that is not there does nothing") {
       client.send(frame);
   }
   check_lives(node);
+}
+
+// The tick is due while the long message stands in the way: it is sent as soon as another client,
+// which joined later, has had as many.
+TEST_CASE("ticks and short messages pass a long message that is on its way to a peer") {
+  constexpr std::size_t size = 64 << 20;
+  test_node node{
+      {.tick_time = 1200ms, .max_message_bytes = size + 100, .max_queued_bytes = 2 * size}, "n"};
+  const std::string slow_name = "slow@127.0.0.1:9";
+  rude_client slow(node.name());
+  slow.join(slow_name);
+  rude_client other(node.name());
+  other.join("other@127.0.0.1:9");
+  node.system.send({"somebody", slow_name}, std::string(size, 'x'));
+  node.system.run([&](context self) -> task<> {
+    self.send({"somebody", slow_name}, number{1});
+    co_return;
+  });
+  for (int ticks = 0; ticks < 3;) {
+    ticks += other.read().has_tick() ? 1 : 0;
+    slow.send(tick());
+    other.send(tick());
+  }
+  std::size_t left = 1;
+  int ticks = 0;
+  int short_ones = 0;
+  while (left > 0) {
+    const auto frame = slow.read();
+    if (frame.fragment().length() > 0) left = frame.fragment().length();
+    left -= frame.has_fragment() ? frame.fragment().data().size() : 0;
+    ticks += frame.has_tick() ? 1 : 0;
+    short_ones += frame.has_send() ? 1 : 0;
+  }
+  CHECK(ticks >= 2);
+  CHECK(short_ones == 1);
 }

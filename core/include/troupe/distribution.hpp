@@ -7,6 +7,7 @@
 #include <troupe/signals.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,9 +23,16 @@ class engine;
 class distribution {
  public:
   virtual ~distribution() = default;
-  /// Takes the message. `to` is a pid with a node index, or a name with a node. Any thread; must
-  /// not wait. Calls for one pair of processes come in the order in which they must arrive.
-  virtual void deliver(const destination& to, message what) noexcept = 0;
+  /// Takes the message. `from` is the process that runs, or none; `to` is a pid with a node index,
+  /// or a name with a node. Any thread; must not wait. Calls for one pair of processes come in the
+  /// order in which they must arrive.
+  virtual void deliver(pid from, const destination& to, message what) noexcept = 0;
+  /// The same for what a program sends or asks, which may be more than the way takes: then the
+  /// sender is to wait (`internal::hold_sender`), or the message is refused, and this is false.
+  virtual bool send(pid from, const destination& to, message what) noexcept {
+    deliver(from, to, std::move(what));
+    return true;
+  }
   /// What to call the node of that index in reports.
   [[nodiscard]] virtual std::string node_name(std::uint32_t node) const = 0;
   /// A scope of process groups is used here from now on: what other nodes say of their members in
@@ -55,6 +63,22 @@ void bounce(engine& home, const destination& to, message what, const exit_reason
 /// request.
 void address_request(engine& home, message& request, pid reply_to, std::uint64_t ref,
                      std::chrono::nanoseconds timeout);
+
+/// Has the process that runs wait at its next `co_await` until `let_go`, as for room in a mailbox
+/// (overflow::hold_sender). False if none runs, or it is to wait already.
+bool hold_sender(engine& home) noexcept;
+/// Any thread.
+void let_go(engine& home, pid held) noexcept;
+/// Left in a mailbox. It is destroyed, on any thread, when the process has taken what was delivered
+/// before, or has looked at it and left it for later, or has ended.
+class mailbox_mark {
+ public:
+  mailbox_mark() = default;
+  mailbox_mark(const mailbox_mark&) = delete;
+  mailbox_mark& operator=(const mailbox_mark&) = delete;
+  virtual ~mailbox_mark() = default;
+};
+void leave_mark(engine& home, pid process, std::unique_ptr<mailbox_mark> mark) noexcept;
 
 /// Something rare has happened. Nobody cares but a simulation, which counts in how many runs it
 /// did: a run in which nothing rare happens shows little.

@@ -50,6 +50,8 @@ void server_body::init(process_slot& slot) {
 
 message_node* server_body::take(process_slot& slot) {
   if (slot.first == nullptr) drain(slot);
+  while (slot.first != nullptr && is_mark(*slot.first)) [[unlikely]]
+    release(detach_node(slot, &slot.first));
   if (slot.ending || slot.first == nullptr) return nullptr;
   return unlink_node(slot, &slot.first);
 }

@@ -25,7 +25,7 @@ request_header call_header(std::chrono::nanoseconds timeout) {
 
 void send_call(reply_slot& slot, const destination& to, message_node* request, bool waits_at_once) {
   engine& home = *running.home;
-  if (to.named() && !to.node().empty()) return home.deliver(to, request);
+  if (to.named() && !to.node().empty()) return static_cast<void>(home.send(to, request));
   slot.callee = to.named() ? home.names.find(to.name()) : to.id();
   if (waits_at_once && slot.callee == id_of(*running.slot)) {
     release(request);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <troupe/distribution.hpp>
 #include <troupe/signals.hpp>
 #include <troupe/spawn.hpp>
 
@@ -26,6 +27,14 @@ struct timer_message_sent : signal {
   explicit timer_message_sent(message_node* node) : what(node) {}
   message what;
 };
+// Stands in the queue among the messages, and goes when the process comes to it.
+struct mark_sent : signal {
+  explicit mark_sent(std::unique_ptr<mailbox_mark> left) : what(std::move(left)) {}
+  std::unique_ptr<mailbox_mark> what;
+};
+[[nodiscard]] inline bool is_mark(const message_node& node) noexcept {
+  return node.type == &message_type_of<mark_sent>;
+}
 // To a supervisor from its child: init is through.
 struct init_done {
   pid child;

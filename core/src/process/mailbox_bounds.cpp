@@ -10,7 +10,8 @@ mailbox_bound& bound_of(const process_slot& slot) {
 // The oldest that may be dropped, or null.
 message_node** oldest(process_slot& slot) {
   for (message_node** at = &slot.first; *at != nullptr; at = &(*at)->next)
-    if (slot.ties == nullptr || !slot.ties->beyond_bound.contains(*at)) return at;
+    if (is_mail(**at) && (slot.ties == nullptr || !slot.ties->beyond_bound.contains(*at)))
+      return at;
   return nullptr;
 }
 

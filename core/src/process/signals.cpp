@@ -152,6 +152,7 @@ void take_in(process_slot& slot, message_node* node) {
         enqueue(slot, node);
         break;
       }
+      if (is_mark(*node) && slot.first != nullptr) return enqueue(slot, node);
       take_signal(slot, *node);
       release(node);
       break;
@@ -174,12 +175,14 @@ void raise_mailbox_alarm(process_slot& slot) {
   relations& ties = ties_of(slot);
   if (length < std::max(ties.next_alarm, home.options.mailbox_alarm)) return;
   ties.next_alarm = 2 * length;
+  const message_node* oldest = slot.first;
+  while (!is_mail(*oldest)) oldest = oldest->next;
   const std::string_view name = first_name(slot);
   home.log(log_level::warning,
            "process {} {} ({}) has {} messages in its mailbox, the oldest a {}: it takes them more "
            "slowly than they come; bound it by spawn_options::mailbox",
            to_string(id_of(slot)), name.empty() ? "without a name" : name, slot.what->behaviour(),
-           length, slot.first->type->value->name);
+           length, oldest->type->value->name);
 }
 
 bool is_stale_request(message_node& node) {
@@ -197,6 +200,10 @@ bool is_stale_request(message_node& node) {
     send_failure(header, exit_reason::error("troupe::timeout", "not taken up in time"));
   header.reply_to = {};
   return true;
+}
+
+void leave_mark(engine& home, pid process, std::unique_ptr<mailbox_mark> mark) noexcept {
+  home.deliver(process, make_node<mark_sent>(std::move(mark)));
 }
 
 void end_with(process_slot& slot, exit_reason reason) noexcept {

@@ -41,8 +41,12 @@ void pass_over(receive_wait& w, process_slot& slot, message_node& node) {
 }
 
 // A request that nobody waits for any more, or one of sys that this receive does not ask for
-// itself.
+// itself; a mark.
 bool is_set_aside(receive_wait& w, process_slot& slot, message_node& node) {
+  if (node.type->kind == message_kind::signal) {
+    release(detach_node(slot, w.position));
+    return true;
+  }
   if (is_stale_request(node)) {
     release(unlink_node(slot, w.position));
     return true;
@@ -64,7 +68,7 @@ bool receive_over(wait& self, process_slot& slot) {
   if (w.position == nullptr) w.position = &slot.first;
   std::size_t skipped = 0;
   while (message_node* const node = *w.position) {
-    if (node->type->kind == message_kind::request && is_set_aside(w, slot, *node)) continue;
+    if (node->type->kind != message_kind::value && is_set_aside(w, slot, *node)) continue;
     if (slot.suspended) [[unlikely]] {
       pass_over(w, slot, *node);
     } else if (clause_takes(w, *node)) {

@@ -108,11 +108,7 @@ bool engine::send_bounded(pid to, message_node* node) noexcept {
     case overflow::hold_sender:
       if (sender == nullptr) break;
       push(to, slot, node, load);
-      if (!itself && !sender->held) {
-        sender->held = sender->yielded = true;  // the turn ends at the next co_await
-        running.budget = 0;
-        deliver(to, make_node<hold_sent>(table.id_of(*sender)));
-      }
+      if (!itself && hold_sender()) deliver(to, make_node<hold_sent>(table.id_of(*sender)));
       return true;
     case overflow::drop_oldest:
       if (over > 1) break;
@@ -123,6 +119,18 @@ bool engine::send_bounded(pid to, message_node* node) noexcept {
   bound.remove(load);
   refuse(to, bound, node);
   return false;
+}
+
+pid engine::running_process() const noexcept {
+  return running.home == this && running.slot != nullptr ? table.id_of(*running.slot) : pid{};
+}
+
+bool engine::hold_sender() noexcept {
+  process_slot* const sender = running.home == this ? running.slot : nullptr;
+  if (sender == nullptr || sender->held) return false;
+  sender->held = sender->yielded = true;  // the turn ends at the next co_await
+  running.budget = 0;
+  return true;
 }
 
 void engine::refuse(pid to, mailbox_bound& full, message_node* node) noexcept {
@@ -145,7 +153,15 @@ void engine::refuse(pid to, mailbox_bound& full, message_node* node) noexcept {
 bool engine::send(const destination& to, message_node* node) noexcept {
   if (to.named() && to.node().empty()) return send(names.find(to.name()), node);
   if (!to.named()) return send(to.id(), node);
-  deliver(to, node);
+  return send_away(to, node);
+}
+
+bool engine::send_away(const destination& to, message_node* node) noexcept {
+  if (watch != nullptr) [[unlikely]]
+    watch->sent_away(to, *node);
+  if (distribution* carrier = remote.load(std::memory_order_acquire))
+    return carrier->send(running_process(), to, message(node));
+  bounce(*this, to, message(node), exit_reason::noconnection);
   return true;
 }
 
@@ -155,7 +171,7 @@ void engine::deliver(const destination& to, message_node* node) noexcept {
   if (watch != nullptr) [[unlikely]]
     watch->sent_away(to, *node);
   if (distribution* carrier = remote.load(std::memory_order_acquire))
-    return carrier->deliver(to, message(node));
+    return carrier->deliver(running_process(), to, message(node));
   bounce(*this, to, message(node), exit_reason::noconnection);
 }
 
@@ -232,6 +248,10 @@ exit_reason mailbox_full() {
   return exit_reason::error("troupe::mailbox_full",
                             "more was sent than may wait in the mailbox (mailbox_limits)");
 }
+
+bool hold_sender(engine& home) noexcept { return home.hold_sender(); }
+
+void let_go(engine& home, pid held) noexcept { home.deliver(held, make_node<room_sent>()); }
 
 void reached(engine& home, std::string_view what) {
   if (home.watch != nullptr) home.watch->reached(what);

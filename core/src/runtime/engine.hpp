@@ -63,12 +63,16 @@ class engine {
   void deliver(const destination& to, message_node* node) noexcept;
   // The same for what a program sends, which a full mailbox may refuse: false then.
   bool send(pid to, message_node* node) noexcept {
-    if (to.bounded() && to.local() && is_mail(*node)) [[unlikely]]
-      return send_bounded(to, node);
+    if ((to.bounded() || !to.local()) && is_mail(*node)) [[unlikely]]
+      return to.local() ? send_bounded(to, node) : send_away(destination(to), node);
     deliver(to, node);
     return true;
   }
   bool send(const destination& to, message_node* node) noexcept;
+  // The process that runs on this thread, if it is one of this system.
+  [[nodiscard]] pid running_process() const noexcept;
+  // That process waits at its next co_await, for a room_sent. False if it does already.
+  bool hold_sender() noexcept;
   // The process can run: on this worker next, or wherever there is one.
   void schedule(process_slot& slot) noexcept;
 
@@ -111,6 +115,7 @@ class engine {
 
  private:
   bool send_bounded(pid to, message_node* node) noexcept;
+  bool send_away(const destination& to, message_node* node) noexcept;
   void deliver_uncommonly(pid to, message_node* node) noexcept;
   void push(pid to, process_slot* slot, message_node* node, mailbox_bound::load counted) noexcept;
   void refuse(pid to, mailbox_bound& full, message_node* node) noexcept;

@@ -43,6 +43,12 @@ cookie loaded_cookie(const node_options& options) {
   return std::move(std::get<cookie>(loaded));
 }
 
+node_options checked(node_options options) {
+  if (options.when_busy != overflow::hold_sender && options.when_busy != overflow::refuse)
+    throw node_error("node_options::when_busy can be hold_sender or refuse");
+  return options;
+}
+
 // Null without TLS. The environment does not speak of carriers, which are for simulations.
 std::shared_ptr<tls_files> opened_tls(const node_options& options, const net::node_name& name) {
   tls_options paths = options.tls;
@@ -78,7 +84,7 @@ std::uint64_t fresh_incarnation(troupe::system& system) {
 
 cluster::cluster(troupe::system& system, node_options options)
     : system_(system),
-      options_(std::move(options)),
+      options_(checked(std::move(options))),
       bounds_{.message_bytes = options_.max_message_bytes},
       name_(parsed_name(options_)),
       incarnation_(fresh_incarnation(system)),
@@ -152,23 +158,37 @@ void cluster::close_all(std::unique_ptr<outside_wait::notice> done) {
 
 // --- messages out -------------------------------------------------------------------------------
 
-void cluster::deliver(const destination& to, message what) noexcept {
-  const auto refuse = [&](const std::string& why) {
-    core::bounce(home(), to, std::move(what),
-                 exit_reason::from_parts(exit_reason::kind::noconnection, {}, why, {}));
+void cluster::deliver(pid from, const destination& to, message what) noexcept {
+  if (remote_node* const through = way_to(to, what)) through->push(from, to, std::move(what));
+}
+
+bool cluster::send(pid from, const destination& to, message what) noexcept {
+  remote_node* const through = way_to(to, what);
+  return through == nullptr || through->send(from, to, std::move(what));
+}
+
+// Null if the message stays here, or comes back: then it is taken.
+remote_node* cluster::way_to(const destination& to, message& what) noexcept {
+  const auto refuse = [&](const exit_reason& why) {
+    core::bounce(home(), to, std::move(what), why);
+    return nullptr;
   };
-  if (closed_.load(std::memory_order_acquire)) return refuse("this node is stopping");
+  const auto unreachable = [](const std::string& why) {
+    return exit_reason::from_parts(exit_reason::kind::noconnection, {}, why, {});
+  };
+  if (closed_.load(std::memory_order_acquire)) return refuse(unreachable("this node is stopping"));
   if (to.named()) {
-    if (to.node() == name_.text()) return deliver_here(to, std::move(what));
+    if (to.node() == name_.text()) return deliver_here(to, std::move(what)), nullptr;
     const auto parsed = net::node_name::parse(to.node());
-    if (const auto* error = std::get_if<node_name_error>(&parsed)) return refuse(error->text);
-    return remote(std::get<net::node_name>(parsed))->push(to, std::move(what));
+    if (const auto* error = std::get_if<node_name_error>(&parsed))
+      return refuse(unreachable(error->text));
+    return remote(std::get<net::node_name>(parsed)).get();
   }
   const known_node* node = known_.find(to.id().node);
-  if (node == nullptr) return refuse("no such node");
-  if (node->remote == nullptr)  // an earlier incarnation of this node: the process is dead
-    return core::bounce(home(), to, std::move(what), exit_reason::noproc);
-  node->remote->push(to, std::move(what));
+  if (node == nullptr) return refuse(unreachable("no such node"));
+  // Of an earlier incarnation of this node: the process is dead.
+  if (node->remote == nullptr) return refuse(exit_reason::noproc);
+  return node->remote.get();
 }
 
 // A name on this very node, given with its node.

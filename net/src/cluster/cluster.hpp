@@ -25,7 +25,7 @@ class tls_files;
 
 namespace troupe::net::internal {
 
-/// What a node is made of: who it is, whom it knows, and the sessions with them. `deliver`,
+/// What a node is made of: who it is, whom it knows, and the sessions with them. `deliver`, `send`,
 /// `remote` and the node table are for any thread; all else runs on the transport's executor.
 class cluster final : public distribution, public std::enable_shared_from_this<cluster> {
  public:
@@ -36,7 +36,8 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   void stop();
 
   // --- any thread
-  void deliver(const destination& to, message what) noexcept override;
+  void deliver(pid from, const destination& to, message what) noexcept override;
+  bool send(pid from, const destination& to, message what) noexcept override;
   [[nodiscard]] std::string node_name(std::uint32_t index) const override;
   void share_groups(std::string_view scope) noexcept override;
   [[nodiscard]] std::shared_ptr<remote_node> remote(const net::node_name& name);
@@ -80,6 +81,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
     node_identity id;
     std::shared_ptr<remote_node> remote;
   };
+  [[nodiscard]] remote_node* way_to(const destination& to, message& what) noexcept;
   void accepted(std::unique_ptr<stream> bytes);
   void close_all(std::unique_ptr<troupe::internal::outside_wait::notice> done);
   void deliver_here(const destination& to, message what) noexcept;

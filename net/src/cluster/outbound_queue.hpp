@@ -43,6 +43,11 @@ class outbound_queue {
       ++items_;
       bytes_ += item.bytes;
     }
+    /// Of an item that is counted out already: it waits, after all.
+    void take_back(const Item& item) noexcept {
+      from_.items_.fetch_add(1, std::memory_order_relaxed);
+      from_.bytes_.fetch_add(item.bytes, std::memory_order_relaxed);
+    }
     void count_out() noexcept {
       from_.items_.fetch_sub(std::exchange(items_, 0), std::memory_order_relaxed);
       from_.bytes_.fetch_sub(std::exchange(bytes_, 0), std::memory_order_relaxed);
@@ -53,6 +58,10 @@ class outbound_queue {
     std::size_t items_ = 0;
     std::size_t bytes_ = 0;
   };
+  /// What waits, pushed and taken together; a guess while others push. Any thread.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return bytes_.load(std::memory_order_relaxed);
+  }
   /// Whether there was too much since this was last asked.
   [[nodiscard]] bool take_overflow() noexcept {
     return overflowed_.exchange(false, std::memory_order_relaxed);

@@ -27,6 +27,11 @@ bool needs_connection(message& what) {
   return exit != nullptr && !exit->linked;
 }
 
+// What nodes say to each other in messages must not get lost by flow control.
+bool may_be_refused(message& what) {
+  return what.get_if<group_news>() == nullptr && what.get_if<request<connect_order>>() == nullptr;
+}
+
 // Bytes that a value holds beside itself, as far as its type tells.
 std::size_t held_bytes(const type_info& type, const void* value) {
   std::size_t sum = 0;
@@ -63,6 +68,14 @@ exit_reason no_connection(const std::string& why) {
   return exit_reason::from_parts(exit_reason::kind::noconnection, {}, why, {});
 }
 
+// Who speaks: in a signal it says so itself, of all else it is the process that runs.
+pid sender_of(pid running, message& what) {
+  if (what.type().kind != message_kind::signal) return running;
+  if (const auto* exit = what.get_if<core::exit_sent>()) return exit->from;
+  if (const auto* down = what.get_if<core::down_sent>()) return down->what.from;
+  return running;
+}
+
 }  // namespace
 
 remote_node::~remote_node() {
@@ -72,23 +85,84 @@ remote_node::~remote_node() {
 
 // --- any thread ---------------------------------------------------------------------------------
 
-void remote_node::push(destination to, message what) noexcept {
-  const std::size_t bytes = sizeof(outgoing) + footprint(what);
+remote_node::outgoing::outgoing(pid sender, destination target, message content)
+    : from(sender_of(sender, content)),
+      to(std::move(target)),
+      what(std::move(content)),
+      bytes(sizeof(outgoing) + footprint(what)) {}
+
+void remote_node::enqueue(outgoing what) noexcept {
   const auto& most = cluster_.options();
-  auto* item = std::make_unique<outgoing>(nullptr, std::move(to), std::move(what), bytes).release();
+  auto* item = std::make_unique<outgoing>(std::move(what)).release();
   if (queue_.push(item, {most.max_queued_messages, most.max_queued_bytes}))
     cluster_.post([self = shared_from_this()] { self->flush(); });
+}
+
+void remote_node::push(pid from, const destination& to, message what) noexcept {
+  enqueue(outgoing(from, to, std::move(what)));
+}
+
+bool remote_node::send(pid from, const destination& to, message what) noexcept {
+  outgoing item(from, to, std::move(what));
+  const bool paused = any_paused_.load(std::memory_order_relaxed) && is_paused(to);
+  if (paused || queue_.bytes() > cluster_.options().busy_bytes) [[unlikely]] {
+    const bool may_refuse = may_be_refused(item.what);
+    if (may_refuse && cluster_.options().when_busy == overflow::refuse)
+      return refuse(to, std::move(item.what));
+    item.held = core::hold_sender(cluster_.home());
+    // A thread cannot be held. It may fill the queue here, but not the other node's memory.
+    if (may_refuse && paused && !from) return refuse(to, std::move(item.what));
+  }
+  enqueue(std::move(item));
+  return true;
+}
+
+bool remote_node::is_paused(const destination& to) const {
+  const std::shared_lock lock(mutex_);
+  return paused_.contains(key_of(to));
+}
+
+bool remote_node::refuse(const destination& to, message what) const noexcept {
+  cluster_.warn("a " + std::string(what.name()) + " to " + to_string(to) + " on " + name() +
+                " is refused: it does not take what it was sent (node_options::when_busy)");
+  core::bounce(cluster_.home(), to, std::move(what),
+               exit_reason::error("troupe::node_busy",
+                                  "more was sent to " + name() +
+                                      " than it takes (node_options::busy_bytes, unread_bytes)"));
+  return false;
 }
 
 // --- the executor -------------------------------------------------------------------------------
 
 void remote_node::take_pushed() {
-  for (outgoing* item = queue_.take_all(); item != nullptr; item = item->next)
+  for (outgoing* item = queue_.take_all(); item != nullptr; item = item->next) {
     waiting_.emplace_back(item);
+    if (item->held) keep_held(*item);
+  }
+}
+
+// What was pushed is known to be held here, where room is made: so nobody is let go too early, and
+// nobody is forgotten.
+void remote_node::keep_held(const outgoing& item) {
+  const auto at = paused_.find(key_of(item.to));
+  (at == paused_.end() ? held_ : at->second).push_back(item.from);
+}
+
+void remote_node::let_go(std::vector<pid> held) {
+  for (const pid p : held) core::let_go(cluster_.home(), p);
+}
+
+bool remote_node::has_room() const noexcept {
+  return queue_.bytes() <= cluster_.options().busy_bytes / 2;
 }
 
 void remote_node::flush() {
   take_pushed();
+  send_or_dial();
+  if (has_room()) let_go(std::exchange(held_, {}));
+}
+
+void remote_node::send_or_dial() {
   if (queue_.take_overflow()) {
     core::reached(cluster_.home(), "more waited for a node than may");
     const std::string why =
@@ -96,8 +170,8 @@ void remote_node::flush() {
     if (session_ != nullptr) session_->fail(why);
     return give_up(why);
   }
-  if (waiting_.empty()) return;
   if (session_ != nullptr) return send_waiting();
+  if (waiting_.empty()) return;
   if (!cluster_.open()) return give_up("this node is stopping");
   if (dialling_) return;
   const bool wanted = std::any_of(waiting_.begin(), waiting_.end(),
@@ -113,20 +187,52 @@ void remote_node::flush() {
 void remote_node::send_waiting() {
   const auto session = session_;
   outgoing_queue::departures gone(queue_);
-  while (!waiting_.empty() && session->has_room() && session_ == session) {
-    const auto item = std::move(waiting_.front());
-    waiting_.pop_front();
-    gone.add(*item);
-    if (item->what.type().kind != message_kind::value)
-      gone.count_out();  // its sender may hear of it
-    if (auto* order = item->what.get_if<request<connect_order>>())
-      order->reply();
-    else if (is_stale(item->to))
-      core::bounce(cluster_.home(), item->to, std::move(item->what), exit_reason::noproc);
-    else
-      session->send(item->to, std::move(item->what));
-  }
+  take_fragmented(gone);
+  if (waiting_.empty()) return;
+  while (!waiting_.empty() && session->has_room() && session_ == session) send_next(gone);
   session->flush();
+}
+
+void remote_node::send_next(outgoing_queue::departures& gone) {
+  auto item = std::move(waiting_.front());
+  waiting_.pop_front();
+  if (lanes_.closed(item->from, item->to)) {
+    lanes_.close(item->from, item->to);
+    stuck_.push_back(std::move(item));
+    return;
+  }
+  gone.add(*item);
+  if (item->what.type().kind != message_kind::value) gone.count_out();  // its sender may hear of it
+  if (auto* order = item->what.get_if<request<connect_order>>()) {
+    order->reply();
+  } else if (is_stale(item->to)) {
+    core::bounce(cluster_.home(), item->to, std::move(item->what), exit_reason::noproc);
+  } else if (const auto number = session_->send(item->to, std::move(item->what))) {
+    gone.take_back(*item);
+    lanes_.close(item->from, item->to);
+    fragmented_.emplace(*number, std::move(item));
+  }
+}
+
+// What is whole now opens its lane: what waits for lanes is looked at again, before all else.
+void remote_node::take_fragmented(outgoing_queue::departures& gone) {
+  const auto whole = session_->take_fragmented();
+  if (whole.empty()) return;
+  for (const std::uint32_t number : whole) {
+    const auto at = fragmented_.find(number);
+    if (at == fragmented_.end()) continue;
+    gone.add(*at->second);
+    fragmented_.erase(at);
+  }
+  lanes_.open_all();
+  for (const auto& [number, item] : fragmented_) lanes_.close(item->from, item->to);
+  unstick();
+}
+
+void remote_node::unstick() {
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(stuck_.begin()),
+                  std::make_move_iterator(stuck_.end()));
+  stuck_.clear();
 }
 
 // A pid of another incarnation than the one that is connected: that process is dead.
@@ -136,12 +242,47 @@ bool remote_node::is_stale(const destination& to) const {
 
 void remote_node::give_up(const std::string& why) {
   take_pushed();
+  unstick();
   auto items = std::exchange(waiting_, {});
   outgoing_queue::departures gone(queue_);
   for (auto& item : items) gone.add(*item);
   gone.count_out();
   for (auto& item : items)
     core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
+  let_go(std::exchange(held_, {}));
+}
+
+bool remote_node::pause(const destination& to, bool pause) {
+  std::vector<pid> held;
+  {
+    const std::unique_lock lock(mutex_);
+    const auto key = key_of(to);
+    if (pause && !paused_.contains(key) && paused_.size() == max_paused) return false;
+    if (pause)
+      paused_.try_emplace(key);
+    else if (const auto at = paused_.extract(key))
+      held = std::move(at.mapped());
+    any_paused_.store(!paused_.empty(), std::memory_order_relaxed);
+  }
+  let_go(std::move(held));
+  return true;
+}
+
+// What belonged to the connection: what was not sent whole is lost, what waited goes out on the
+// next one, nobody is paused.
+void remote_node::drop_session() {
+  outgoing_queue::departures gone(queue_);
+  for (const auto& [number, item] : fragmented_) gone.add(*item);
+  fragmented_.clear();
+  lanes_.open_all();
+  unstick();
+  decltype(paused_) paused;
+  {
+    const std::unique_lock lock(mutex_);
+    paused.swap(paused_);
+    any_paused_.store(false, std::memory_order_relaxed);
+  }
+  for (auto& [to, held] : paused) let_go(std::move(held));
 }
 
 // --- sessions -----------------------------------------------------------------------------------
@@ -193,6 +334,7 @@ void remote_node::joined(const std::shared_ptr<session>& up) {
   if (attempt != nullptr && attempt != up) attempt->fail("the peer's dial came through first");
   cluster_.drop_slower(*up);
   if (before != nullptr) {
+    drop_session();
     troupe::internal::reached(cluster_.home(),
                               "a newer connection took the place of one that was up");
     const std::string why = "a newer connection took its place";
@@ -206,6 +348,7 @@ void remote_node::joined(const std::shared_ptr<session>& up) {
 void remote_node::left(const session& over, const std::string& why) {
   if (session_.get() != &over) return;
   const auto keep = std::exchange(session_, nullptr);
+  drop_session();
   cluster_.went_down(keep->peer(), why);
   flush();
 }

@@ -40,7 +40,8 @@ session::session(cluster& owner, std::unique_ptr<stream> bytes,
       stream_(std::move(bytes)),
       remote_(std::move(dialled)),
       dialled_(remote_ != nullptr),
-      splitter_(max_handshake_frame_bytes) {}
+      splitter_(max_handshake_frame_bytes),
+      fragments_(owner.bounds()) {}
 
 std::string session::who() const {
   if (remote_ != nullptr) return remote_->name();
@@ -116,6 +117,14 @@ void session::connected(const peer_info& peer) {
   const auto index = cluster_.index_of({peer.name.text(), peer.incarnation});
   if (!index) return end("this node keeps track of no more nodes");
   engine_.emplace(static_cast<connection_host&>(*this), *index, cluster_.bounds());
+  unread_ = std::make_shared<unread_mail>(
+      cluster_.home(), cluster_.options().unread_bytes,
+      unread_mail::duties{.pause =
+                              [this](const auto& to, bool pause) {
+                                engine_->pause(to, pause);
+                                flush();
+                              },
+                          .post = [&c = cluster_](auto work) { c.post(std::move(work)); }});
   last_tick_ = cluster_.bytes().now();
   heard_ = true;
   arm_tick();
@@ -178,16 +187,38 @@ void session::take_frame(std::span<const std::byte> body) {
 
 // --- bytes out ----------------------------------------------------------------------------------
 
-void session::send(const destination& to, message what) { engine_->send(to, std::move(what)); }
+std::optional<std::uint32_t> session::send(const destination& to, message what) {
+  divided_.reset();
+  engine_->send(to, std::move(what));
+  return std::exchange(divided_, std::nullopt);
+}
 
 void session::write(const wire::frame& frame) {
   if (leaving_ || ended_) return;
+  const std::size_t start = out_.size();
   append_frame(out_, frame);
+  divide_if_long(start);
 }
 
 void session::write(const send_frame& frame) {
   if (leaving_ || ended_) return;
+  const std::size_t start = out_.size();
   append_frame(out_, frame);
+  divide_if_long(start);
+}
+
+void session::divide_if_long(std::size_t start) {
+  const auto body = std::span(out_).subspan(start + frame_prefix_bytes);
+  if (body.size() <= max_fragment_bytes) return;
+  divided_ = fragments_.add({body.begin(), body.end()});
+  out_.resize(start);
+}
+
+// One with each write, after what else there is: a tick or a short message waits for no more than
+// that, and takes no more than half of the way from the long ones.
+void session::write_fragment() {
+  if (leaving_ || fragments_.empty()) return;
+  if (const auto whole = fragments_.append_next(out_)) fragmented_.push_back(*whole);
 }
 
 void session::flush() { write_on(); }
@@ -196,6 +227,7 @@ void session::flush() { write_on(); }
 void session::write_on() {
   if (write_under_way_ || stream_ == nullptr) return;
   if (sent_ == writing_.size()) {
+    write_fragment();
     if (out_.empty()) {
       if (leaving_) return end(*leaving_);
       for (auto* buffer : {&writing_, &out_})  // after a burst: not kept while idle
@@ -277,6 +309,7 @@ void session::end(const std::string& why) {
   const auto self = shared_from_this();
   deadline_ = nullptr;
   tick_ = nullptr;
+  if (unread_ != nullptr) unread_->close();
   if (stream_ != nullptr) std::exchange(stream_, nullptr)->close();
   if (engine_ && !leaving_) {
     engine_->lost(no_connection(why));
@@ -292,6 +325,12 @@ void session::end(const std::string& why) {
 void session::deliver(const destination& to, message what) {
   core::send(cluster_.home(), to, std::move(what));
 }
+void session::receive(const destination& to, message what, std::size_t bytes) {
+  const pid process = to.named() ? whereis(to.name()) : to.id();
+  core::send(cluster_.home(), process, std::move(what));
+  unread_->add(to, process, bytes);
+}
+bool session::pause(const destination& to, bool pause) { return remote_->pause(to, pause); }
 void session::bounce(const destination& to, message what, const exit_reason& why) {
   core::bounce(cluster_.home(), to, std::move(what), why);
 }

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "cluster/unread_mail.hpp"
 #include "protocol/connection.hpp"
 #include "protocol/handshake.hpp"
+#include "wire/fragments.hpp"
 #include "wire/frame_splitter.hpp"
 
 namespace troupe::net::internal {
@@ -25,8 +27,12 @@ class session final : public std::enable_shared_from_this<session>, private conn
   session(cluster& owner, std::unique_ptr<stream> bytes, std::shared_ptr<remote_node> dialled);
 
   void start();
-  /// A message for the node; only once it is up.
-  void send(const destination& to, message what);
+  /// A message for the node; only once it is up. If it is long and goes in fragments: the number by
+  /// which `take_fragmented` names it when the last has been written.
+  std::optional<std::uint32_t> send(const destination& to, message what);
+  [[nodiscard]] std::vector<std::uint32_t> take_fragmented() {
+    return std::exchange(fragmented_, {});
+  }
   /// Has what was written go out.
   void flush();
   /// Says goodbye, writes what there is, and closes.
@@ -44,7 +50,9 @@ class session final : public std::enable_shared_from_this<session>, private conn
   /// The node's index in pids here; only once it is up.
   [[nodiscard]] std::uint32_t index() const noexcept { return engine_->peer(); }
   /// Whether more may be handed to `send`, or the stream must first take what there is.
-  [[nodiscard]] bool has_room() const noexcept { return out_.size() < high_water; }
+  [[nodiscard]] bool has_room() const noexcept {
+    return out_.size() < high_water && (fragments_.empty() || !engine_->starts_numbers_anew());
+  }
 
   /// So many bytes may wait in a session before its node's messages wait in their queue: as much as
   /// one write takes, so that the peer reads the first of many messages while the next are encoded.
@@ -59,6 +67,8 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void take_handshake(std::span<const std::byte> body);
   void take_frame(std::span<const std::byte> body);
   void connected(const peer_info& peer);
+  void divide_if_long(std::size_t start);
+  void write_fragment();
   void write_on();
   void cannot_write(const io_error& why);
   void arm_tick();
@@ -70,6 +80,8 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void write(const wire::frame& frame) override;
   void write(const send_frame& frame) override;
   void deliver(const destination& to, message what) override;
+  void receive(const destination& to, message what, std::size_t bytes) override;
+  bool pause(const destination& to, bool pause) override;
   void bounce(const destination& to, message what, const exit_reason& why) override;
   void address(message& request, pid reply_to, std::uint64_t ref,
                std::chrono::nanoseconds timeout) override;
@@ -94,6 +106,10 @@ class session final : public std::enable_shared_from_this<session>, private conn
   std::vector<std::byte> out_;  // frames; up to `sent_` they have left
   std::vector<std::byte> writing_;
   std::size_t sent_ = 0;
+  fragmenter fragments_;
+  std::optional<std::uint32_t> divided_;   // what is sent just now
+  std::vector<std::uint32_t> fragmented_;  // whole since it was last asked
+  std::shared_ptr<unread_mail> unread_;
   bool write_under_way_ = false;
   std::optional<std::string> leaving_;  // why it closes once all is written
   bool ended_ = false;

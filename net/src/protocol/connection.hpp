@@ -17,6 +17,7 @@
 #include "protocol/handshake.hpp"
 #include "troupe/frame.pb.h"
 #include "wire/codec.hpp"
+#include "wire/fragments.hpp"
 #include "wire/limits.hpp"
 #include "wire/send_frame.hpp"
 
@@ -31,12 +32,17 @@ struct node_identity {
 /// What a connection has its owner do. Called only from inside the connection's own functions.
 class connection_host {
  public:
-  /// Sends a frame to the peer, after those before it.
+  /// Sends a frame to the peer, after those before it; a long one in fragments, which others pass.
   virtual void write(const wire::frame& frame) = 0;
   virtual void write(const send_frame& frame) = 0;
   /// Gives a message to a process or name of this node. To nobody: the sender is told through
   /// `connection::send`, as for any local message.
   virtual void deliver(const destination& to, message what) = 0;
+  /// The same for what a process there has sent or asked, in so many bytes.
+  virtual void receive(const destination& to, message what, std::size_t bytes) = 0;
+  /// The peer wants no more for that process or name of its own, or again. False: these are too
+  /// many.
+  virtual bool pause(const destination& to, bool pause) = 0;
   /// Tells the sender of a message that it does not arrive.
   virtual void bounce(const destination& to, message what, const exit_reason& why) = 0;
   /// Makes a blank request one of a process of the peer.
@@ -77,6 +83,11 @@ class connection final : private pid_mapper {
   /// A message of a local process for a pid or a name on the peer. What cannot be encoded is told
   /// to its sender; the connection lives.
   void send(const destination& to, message what);
+  /// The next `send` may give numbers out anew: no frame may be unfinished then, for its numbers
+  /// are read when its last fragment has come.
+  [[nodiscard]] bool starts_numbers_anew() const noexcept {
+    return last_number_ > max_definitions / 2;
+  }
 
   /// One frame of the peer. A text says how it broke the protocol: the connection must be closed.
   [[nodiscard]] std::optional<std::string> on_frame(std::span<const std::byte> body);
@@ -85,6 +96,8 @@ class connection final : private pid_mapper {
 
   /// Sends a heartbeat.
   void tick();
+  /// Asks the peer to send no more to that process or name here, or to go on.
+  void pause(const destination& to, bool pause);
   void say_goodbye(wire::goodbye::cause why, std::string_view text);
 
   /// The index of the other node.
@@ -133,6 +146,9 @@ class connection final : private pid_mapper {
   wire_pid to_wire(pid p) override;
 
   // In: one for each frame. In connection_in.cpp.
+  std::optional<std::string> on_fragment(const fragment& f);
+  template <class Frame>
+  std::optional<std::string> on_pause(const Frame& f, bool pause);
   std::optional<std::string> on_define(const wire::define_name& f);
   std::optional<std::string> on_send(const wire::send& f);
   std::optional<std::string> on_send(const send_frame& f);
@@ -164,6 +180,8 @@ class connection final : private pid_mapper {
   const std::uint32_t peer_;
   const limits bounds_;
   std::optional<std::string> goodbye_;
+  reassembler reassembler_;
+  bool whole_of_fragments_ = false;  // is handled just now
 
   std::map<std::pair<wire::define_name::space, std::string>, std::uint32_t> numbers_;
   std::unordered_map<const char*, std::uint32_t>

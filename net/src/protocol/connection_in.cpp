@@ -43,6 +43,7 @@ std::string_view role_name(message_kind role) noexcept {
 
 std::optional<std::string> connection::on_frame(std::span<const std::byte> body) {
   if (const auto plain = read_send(body)) return on_send(*plain);
+  if (const auto part = read_fragment(body)) return on_fragment(*part);
   const auto frame = parse_frame(body);
   if (!frame) return "a frame that is no protobuf message, or nested too deep";
   // The only gate: what is not named here is refused.
@@ -62,6 +63,12 @@ std::optional<std::string> connection::on_frame(std::span<const std::byte> body)
     case wire::frame::kSpawn: return on_spawn(frame->spawn());
     case wire::frame::kSpawnReply: return on_spawn_reply(frame->spawn_reply());
     case wire::frame::kGoodbye: return on_goodbye(frame->goodbye());
+    case wire::frame::kFragment:
+      return on_fragment({.id = frame->fragment().id(),
+                          .length = frame->fragment().length(),
+                          .data = frame->fragment().data()});
+    case wire::frame::kPause: return on_pause(frame->pause(), true);
+    case wire::frame::kResume: return on_pause(frame->resume(), false);
     case wire::frame::kHello:
     case wire::frame::kRefused:
     case wire::frame::kProof:
@@ -162,7 +169,7 @@ std::optional<std::string> connection::on_send(const send_frame& f) {
   if (!what.broken.empty()) return what.broken;
   const destination to = f.named ? destination(name->text) : destination(ours(f.target));
   if (what.value)
-    host_.deliver(to, std::move(what.value));
+    host_.receive(to, std::move(what.value), f.payload.size());
   else
     host_.warn("a message to " + to_string(to) + " was dropped: " + what.refused);
   return std::nullopt;
@@ -184,7 +191,7 @@ std::optional<std::string> connection::on_request(const wire::request& f) {
   }
   host_.address(what.value, theirs(f.from()), f.ref(),
                 f.timeout_ms() == 0 ? infinity : std::chrono::milliseconds(f.timeout_ms()));
-  host_.deliver(std::get<destination>(to), std::move(what.value));
+  host_.receive(std::get<destination>(to), std::move(what.value), f.message().payload().size());
   return std::nullopt;
 }
 
@@ -328,6 +335,29 @@ std::optional<std::string> connection::on_down(const wire::down& f) {
   const pid from = f.from() == 0 ? pid{} : theirs(f.from());
   host_.deliver(ours(f.to()), message::of(core::down_sent(monitor_ref{f.ref()}, from,
                                                           std::get<exit_reason>(reason))));
+  return std::nullopt;
+}
+
+// --- flow ---------------------------------------------------------------------------------------
+
+std::optional<std::string> connection::on_fragment(const fragment& f) {
+  if (whole_of_fragments_) return "a fragment within fragments";
+  if (auto broken = reassembler_.add(f)) return broken;
+  const auto whole = reassembler_.take_whole();
+  if (!whole) return std::nullopt;
+  whole_of_fragments_ = true;
+  auto broken = on_frame(*whole);
+  whole_of_fragments_ = false;
+  return broken;
+}
+
+template <class Frame>
+std::optional<std::string> connection::on_pause(const Frame& f, bool pause) {
+  const bool named = f.target_case() == Frame::kName;
+  if (named ? f.name().empty() || f.name().size() > max_name_bytes : f.process() == 0)
+    return "a pause of nobody";
+  if (!host_.pause(named ? destination(f.name()) : destination(theirs(f.process())), pause))
+    return "more paused than are allowed";
   return std::nullopt;
 }
 

@@ -19,12 +19,12 @@ std::uint32_t to_timeout_ms(std::chrono::nanoseconds left) {
 }  // namespace
 
 connection::connection(connection_host& host, std::uint32_t peer, const limits& bounds)
-    : host_(host), peer_(peer), bounds_(bounds) {}
+    : host_(host), peer_(peer), bounds_(bounds), reassembler_(bounds) {}
 
 void connection::send(const destination& to, message what) {
   // Numbers are given out anew when half of them are in use, and only between two frames: within
   // one, a number must keep its meaning until the frame is written.
-  if (last_number_ > max_definitions / 2) {
+  if (starts_numbers_anew()) {
     numbers_.clear();
     type_numbers_.clear();
     last_number_ = 1;
@@ -246,6 +246,21 @@ void connection::send_signal(const destination& to, message& what) {
 void connection::tick() {
   wire::frame frame;
   frame.mutable_tick();
+  host_.write(frame);
+}
+
+void connection::pause(const destination& to, bool pause) {
+  wire::frame frame;
+  const auto fill = [&](auto& out) {
+    if (to.named())
+      out.set_name(to.name());
+    else
+      out.set_process(to.id().id);
+  };
+  if (pause)
+    fill(*frame.mutable_pause());
+  else
+    fill(*frame.mutable_resume());
   host_.write(frame);
 }
 

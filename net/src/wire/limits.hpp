@@ -46,6 +46,18 @@ inline constexpr std::uint32_t frame_overhead_bytes = 4096;
 /// Longest text in an exit reason or goodbye; the sender cuts what is longer.
 inline constexpr std::size_t max_text_bytes = 4096;
 
+/// A frame with a longer body goes in fragments of so many bytes: what one write to a socket takes,
+/// so that no other frame waits for more than one of them.
+inline constexpr std::size_t max_fragment_bytes = std::size_t{64} * 1024;
+
+/// Frames of which some fragments have gone and others not, each direction. More than are needed to
+/// share a connection fairly, and few to keep account of.
+inline constexpr std::size_t max_unfinished_frames = 16;
+
+/// Processes and names that a peer may have paused at a time: far more than can have anything
+/// unread by which they would be, and little to keep.
+inline constexpr std::size_t max_paused = 65536;
+
 /// What a node may set for itself.
 struct limits {
   /// Longest message in bytes, encoded. A longer one is refused at the sender and closes the
@@ -57,6 +69,11 @@ struct limits {
   [[nodiscard]] constexpr std::uint32_t frame_bytes() const noexcept {
     constexpr std::uint32_t largest = INT32_MAX - frame_overhead_bytes;
     return (message_bytes < largest ? message_bytes : largest) + frame_overhead_bytes;
+  }
+
+  /// Longest that all unfinished frames of a connection may be together: four of the longest.
+  [[nodiscard]] constexpr std::uint64_t unfinished_bytes() const noexcept {
+    return std::uint64_t{4} * frame_bytes();
   }
 
   /// Most memory that one message may take when it is decoded, as wire/codec.hpp estimates it: two

@@ -46,6 +46,18 @@ struct node_options {
   std::size_t max_handshakes = 256;
   /// Longest message, encoded; see wire/limits.hpp.
   std::uint32_t max_message_bytes = 16 * 1024 * 1024;
+  /// When more than this waits to be sent to one node, in bytes of memory, processes that send to it
+  /// wait at their next `co_await` until half of it has gone. (Erlang: +zdbbl.)
+  std::size_t busy_bytes = std::size_t{1} << 20;
+  /// What may lie unread in the mailboxes of this node, of all that one other node has sent: bytes
+  /// on the way, and 64 for each message. A process that has more unread than is left of it has
+  /// those who send to it wait, at their node, until it has read; others are sent to as before.
+  std::size_t unread_bytes = std::size_t{16} << 20;
+  /// What happens to a message for a node, or a process there, that has too much already. Only
+  /// `hold_sender`: the process that sends waits; and `refuse`: it is dropped, a call fails at once
+  /// with `troupe::node_busy`, `try_send` returns false. Threads cannot wait: what they send to a
+  /// process that has too much unread is refused. Signals and replies always go.
+  overflow when_busy = overflow::hold_sender;
   /// What may wait to be sent to one node. A connection that would exceed it is closed: its peer is
   /// too slow, and a hole in what it receives would break the order promised.
   std::size_t max_queued_messages = std::size_t{1} << 20;
