@@ -158,6 +158,16 @@ void cluster::close_all(std::unique_ptr<outside_wait::notice> done) {
 
 // --- messages out -------------------------------------------------------------------------------
 
+// Null if the message stays here, or comes back: then it is taken.
+inline remote_node* cluster::way_to(const destination& to, message& what) noexcept {
+  if (!to.named() && open()) {
+    const known_node* const node = known_.find(to.id().node);
+    if (node != nullptr && node->remote != nullptr) [[likely]]
+      return node->remote.get();
+  }
+  return uncommon_way_to(to, what);
+}
+
 void cluster::deliver(pid from, const destination& to, message what) noexcept {
   if (remote_node* const through = way_to(to, what)) through->push(from, to, std::move(what));
 }
@@ -167,8 +177,7 @@ bool cluster::send(pid from, const destination& to, message what) noexcept {
   return through == nullptr || through->send(from, to, std::move(what));
 }
 
-// Null if the message stays here, or comes back: then it is taken.
-remote_node* cluster::way_to(const destination& to, message& what) noexcept {
+remote_node* cluster::uncommon_way_to(const destination& to, message& what) noexcept {
   const auto refuse = [&](const exit_reason& why) {
     core::bounce(home(), to, std::move(what), why);
     return nullptr;
@@ -176,7 +185,7 @@ remote_node* cluster::way_to(const destination& to, message& what) noexcept {
   const auto unreachable = [](const std::string& why) {
     return exit_reason::from_parts(exit_reason::kind::noconnection, {}, why, {});
   };
-  if (closed_.load(std::memory_order_acquire)) return refuse(unreachable("this node is stopping"));
+  if (!open()) return refuse(unreachable("this node is stopping"));
   if (to.named()) {
     if (to.node() == name_.text()) return deliver_here(to, std::move(what)), nullptr;
     const auto parsed = net::node_name::parse(to.node());
@@ -184,11 +193,8 @@ remote_node* cluster::way_to(const destination& to, message& what) noexcept {
       return refuse(unreachable(error->text));
     return remote(std::get<net::node_name>(parsed)).get();
   }
-  const known_node* node = known_.find(to.id().node);
-  if (node == nullptr) return refuse(unreachable("no such node"));
-  // Of an earlier incarnation of this node: the process is dead.
-  if (node->remote == nullptr) return refuse(exit_reason::noproc);
-  return node->remote.get();
+  if (known_.find(to.id().node) == nullptr) return refuse(unreachable("no such node"));
+  return refuse(exit_reason::noproc);  // of an earlier incarnation of this node: it is dead
 }
 
 // A name on this very node, given with its node.

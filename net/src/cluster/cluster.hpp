@@ -82,6 +82,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
     std::shared_ptr<remote_node> remote;
   };
   [[nodiscard]] remote_node* way_to(const destination& to, message& what) noexcept;
+  [[nodiscard]] remote_node* uncommon_way_to(const destination& to, message& what) noexcept;
   void accepted(std::unique_ptr<stream> bytes);
   void close_all(std::unique_ptr<troupe::internal::outside_wait::notice> done);
   void deliver_here(const destination& to, message what) noexcept;

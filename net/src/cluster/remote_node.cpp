@@ -91,35 +91,43 @@ remote_node::outgoing::outgoing(pid sender, destination target, message content)
       what(std::move(content)),
       bytes(sizeof(outgoing) + footprint(what)) {}
 
-void remote_node::enqueue(outgoing what) noexcept {
+void remote_node::enqueue(std::unique_ptr<outgoing> item) noexcept {
   const auto& most = cluster_.options();
-  auto* item = std::make_unique<outgoing>(std::move(what)).release();
-  if (queue_.push(item, {most.max_queued_messages, most.max_queued_bytes}))
+  if (queue_.push(item.release(), {most.max_queued_messages, most.max_queued_bytes}))
     cluster_.post([self = shared_from_this()] { self->flush(); });
 }
 
 void remote_node::push(pid from, const destination& to, message what) noexcept {
-  enqueue(outgoing(from, to, std::move(what)));
+  enqueue(std::make_unique<outgoing>(from, to, std::move(what)));
 }
 
 bool remote_node::send(pid from, const destination& to, message what) noexcept {
-  outgoing item(from, to, std::move(what));
-  const bool paused = any_paused_.load(std::memory_order_relaxed) && is_paused(to);
+  auto item = std::make_unique<outgoing>(from, to, std::move(what));
+  const bool paused = is_paused(to);
   if (paused || queue_.bytes() > cluster_.options().busy_bytes) [[unlikely]] {
-    const bool may_refuse = may_be_refused(item.what);
+    const bool may_refuse = may_be_refused(item->what);
     if (may_refuse && cluster_.options().when_busy == overflow::refuse)
-      return refuse(to, std::move(item.what));
-    item.held = core::hold_sender(cluster_.home());
+      return refuse(to, std::move(item->what));
     // A thread cannot be held. It may fill the queue here, but not the other node's memory.
-    if (may_refuse && paused && !from) return refuse(to, std::move(item.what));
+    if (may_refuse && paused && !from) return refuse(to, std::move(item->what));
+    item->held = core::hold_sender(cluster_.home());
   }
   enqueue(std::move(item));
   return true;
 }
 
 bool remote_node::is_paused(const destination& to) const {
+  const std::uint64_t bits = paused_bits_.load(std::memory_order_relaxed);
+  if (bits == 0 || (bits & bit_of(to)) == 0) [[likely]]
+    return false;
   const std::shared_lock lock(mutex_);
   return paused_.contains(key_of(to));
+}
+
+std::uint64_t remote_node::bit_of(const destination& to) noexcept {
+  const std::size_t hash =
+      to.named() ? std::hash<std::string>{}(to.name()) : std::hash<pid>{}(to.id());
+  return std::uint64_t{1} << (hash >> 58);
 }
 
 bool remote_node::refuse(const destination& to, message what) const noexcept {
@@ -145,7 +153,7 @@ void remote_node::take_pushed() {
 // nobody is forgotten.
 void remote_node::keep_held(const outgoing& item) {
   const auto at = paused_.find(key_of(item.to));
-  (at == paused_.end() ? held_ : at->second).push_back(item.from);
+  (at == paused_.end() ? held_ : at->second.held).push_back(item.from);
 }
 
 void remote_node::let_go(std::vector<pid> held) {
@@ -259,10 +267,12 @@ bool remote_node::pause(const destination& to, bool pause) {
     const auto key = key_of(to);
     if (pause && !paused_.contains(key) && paused_.size() == max_paused) return false;
     if (pause)
-      paused_.try_emplace(key);
+      paused_.try_emplace(key, paused_target{.bit = bit_of(to)});
     else if (const auto at = paused_.extract(key))
-      held = std::move(at.mapped());
-    any_paused_.store(!paused_.empty(), std::memory_order_relaxed);
+      held = std::move(at.mapped().held);
+    std::uint64_t bits = 0;
+    for (const auto& entry : paused_) bits |= entry.second.bit;
+    paused_bits_.store(bits, std::memory_order_relaxed);
   }
   let_go(std::move(held));
   return true;
@@ -280,9 +290,9 @@ void remote_node::drop_session() {
   {
     const std::unique_lock lock(mutex_);
     paused.swap(paused_);
-    any_paused_.store(false, std::memory_order_relaxed);
+    paused_bits_.store(0, std::memory_order_relaxed);
   }
-  for (auto& [to, held] : paused) let_go(std::move(held));
+  for (auto& [to, target] : paused) let_go(std::move(target.held));
 }
 
 // --- sessions -----------------------------------------------------------------------------------

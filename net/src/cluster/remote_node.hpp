@@ -86,7 +86,12 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
   using outgoing_queue = outbound_queue<troupe::internal::std_sync, outgoing>;
   using paused_key = std::pair<pid, std::string>;
   static paused_key key_of(const destination& to) { return {to.id(), to.name()}; }
-  void enqueue(outgoing what) noexcept;
+  struct paused_target {
+    std::uint64_t bit;
+    std::vector<pid> held = {};
+  };
+  void enqueue(std::unique_ptr<outgoing> item) noexcept;
+  static std::uint64_t bit_of(const destination& to) noexcept;
   [[nodiscard]] bool is_paused(const destination& to) const;
   [[nodiscard]] bool has_room() const noexcept;
   bool refuse(const destination& to, message what) const noexcept;
@@ -117,11 +122,11 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
   // Senders that wait until the queue is half empty; and those that wait for one who is paused.
   std::vector<pid> held_;
   mutable platform::shared_mutex mutex_;  // of who is paused: for senders that look
-  std::map<paused_key, std::vector<pid>> paused_;
-  std::atomic<bool> any_paused_{false};
-  bool dialling_ = false;             // until a session is up or it has failed
-  std::unique_ptr<pending> dial_;     // or the wait for the dial that has won the tie
-  std::shared_ptr<session> attempt_;  // the handshake after the dial
+  std::map<paused_key, paused_target> paused_;
+  std::atomic<std::uint64_t> paused_bits_{0};  // one for each, by hash: most need not look further
+  bool dialling_ = false;                      // until a session is up or it has failed
+  std::unique_ptr<pending> dial_;              // or the wait for the dial that has won the tie
+  std::shared_ptr<session> attempt_;           // the handshake after the dial
   // After a dial that failed, others fail at once for a while that grows.
   steady_time no_dial_before_{};
   std::chrono::nanoseconds pause_{};

@@ -326,7 +326,11 @@ void session::deliver(const destination& to, message what) {
   core::send(cluster_.home(), to, std::move(what));
 }
 void session::receive(const destination& to, message what, std::size_t bytes) {
-  const pid process = to.named() ? whereis(to.name()) : to.id();
+  if (!to.named()) {
+    core::send(cluster_.home(), to, std::move(what));
+    return unread_->add(to, to.id(), bytes);
+  }
+  const pid process = whereis(to.name());
   core::send(cluster_.home(), process, std::move(what));
   unread_->add(to, process, bytes);
 }

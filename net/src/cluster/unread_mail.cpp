@@ -18,10 +18,7 @@ class unread_mail::mark final : public core::mailbox_mark {
   const std::size_t bytes_;
 };
 
-void unread_mail::add(const destination& to, pid process, std::size_t bytes) {
-  account& of = account_of(to);
-  of.unmarked += bytes + message_bytes;
-  if (of.unmarked < mark_bytes_) return;
+void unread_mail::leave_mark(account& of, pid process) {
   const std::size_t marked = std::exchange(of.unmarked, 0);
   of.unread.fetch_add(marked);
   unread_.fetch_add(marked);
@@ -29,21 +26,18 @@ void unread_mail::add(const destination& to, pid process, std::size_t bytes) {
   if (!of.paused.load(std::memory_order_relaxed) && of.unread.load() > left()) pause(of);
 }
 
-unread_mail::account& unread_mail::account_of(const destination& to) {
-  if (latest_ != nullptr && latest_->to.id() == to.id() && latest_->to.name() == to.name())
-    return *latest_;
+std::shared_ptr<unread_mail::account> unread_mail::find_account(const destination& to) {
+  if (processes_.size() + names_.size() > to_sweep_) sweep();
   auto& at = to.named() ? names_[to.name()] : processes_[to.id()];
   if (at == nullptr) at = std::make_shared<account>(to);
-  latest_ = at;
-  if (processes_.size() + names_.size() > to_sweep_) sweep();
-  return *latest_;
+  return at;
 }
 
 // Accounts in which nothing is unread that has a mark.
 void unread_mail::sweep() {
-  const auto unused = [this](const auto& entry) {
+  const auto unused = [](const auto& entry) {
     const auto& of = entry.second;
-    return of != latest_ && of->unread.load() == 0 && !of->paused.load();
+    return of->unread.load() == 0 && !of->paused.load();
   };
   std::erase_if(processes_, unused);
   std::erase_if(names_, unused);

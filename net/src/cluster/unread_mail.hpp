@@ -36,7 +36,12 @@ class unread_mail : public std::enable_shared_from_this<unread_mail> {
         does_(std::move(does)) {}
 
   /// A message has been delivered to that process, which the sender knows as that target.
-  void add(const destination& to, pid process, std::size_t bytes);
+  void add(const destination& to, pid process, std::size_t bytes) {
+    account& of = account_of(to);
+    of.unmarked += bytes + message_bytes;
+    if (of.unmarked >= mark_bytes_) [[unlikely]]
+      leave_mark(of, process);
+  }
   /// The connection is over: nobody is told anything any more.
   void close() { open_ = false; }
 
@@ -53,7 +58,15 @@ class unread_mail : public std::enable_shared_from_this<unread_mail> {
   };
   class mark;
 
-  account& account_of(const destination& to);
+  account& account_of(const destination& to) {
+    const bool same =
+        latest_ != nullptr && latest_->to.id() == to.id() && latest_->to.name() == to.name();
+    if (!same) [[unlikely]]
+      latest_ = find_account(to);
+    return *latest_;
+  }
+  std::shared_ptr<account> find_account(const destination& to);
+  void leave_mark(account& of, pid process);
   void sweep();
   void read(const std::shared_ptr<account>& of, std::size_t bytes) noexcept;
   void pause(account& of);
