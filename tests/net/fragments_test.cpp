@@ -21,6 +21,12 @@ std::vector<std::byte> body_of(std::size_t size, int seed) {
   return body;
 }
 
+std::vector<std::byte> frame_of(const std::vector<std::byte>& body) {
+  std::vector<std::byte> frame;
+  append_part(frame, body);
+  return frame;
+}
+
 // The fragments on a stream, their data kept.
 struct cut {
   std::uint32_t id;
@@ -55,7 +61,7 @@ TEST_CASE("what is cut in fragments comes together as it was") {
        {max_fragment_bytes + 1, 2 * max_fragment_bytes, 3 * max_fragment_bytes + 7}) {
     const auto body = body_of(size, 1);
     fragmenter out(bounds);
-    out.add(body);
+    out.add(frame_of(body));
     reassembler in(bounds);
     const auto cuts = all_of(out);
     for (std::size_t i = 0; i < cuts.size(); ++i) {
@@ -85,8 +91,8 @@ TEST_CASE("a fragment has the bytes that protobuf gives it") {
 
 TEST_CASE("long frames have fragments in turn and the shortest is whole first") {
   fragmenter out(bounds);
-  const auto first = out.add(body_of(5 * max_fragment_bytes, 1));
-  const auto second = out.add(body_of(2 * max_fragment_bytes, 2));
+  const auto first = out.add(frame_of(body_of(5 * max_fragment_bytes, 1)));
+  const auto second = out.add(frame_of(body_of(2 * max_fragment_bytes, 2)));
   std::vector<std::byte> stream;
   std::vector<std::uint32_t> whole;
   while (!out.empty())
@@ -101,7 +107,7 @@ TEST_CASE("as many long frames as come are sent within the limits of the receive
   fragmenter out(bounds);
   constexpr std::size_t count = 3 * max_unfinished_frames;
   for (std::size_t i = 0; i < count; ++i)
-    out.add(body_of(max_fragment_bytes + 1 + (i % 2) * 900'000, static_cast<int>(i)));
+    out.add(frame_of(body_of(max_fragment_bytes + 1 + (i % 2) * 900'000, static_cast<int>(i))));
   reassembler in(bounds);
   std::size_t whole = 0;
   for (const cut& c : all_of(out)) {

@@ -15,6 +15,8 @@ constexpr std::size_t handshake_read_bytes = 4 * 1024;
 constexpr std::size_t read_bytes = 64 * 1024;
 // A buffer of what goes out that has become larger is given back when all has gone.
 constexpr std::size_t kept_buffer_bytes = 256 * 1024;
+// Fragments that one write takes if there is nothing else, to cost less; else it is one.
+constexpr std::size_t fragments_in_write = 4;
 // Ticks go out four times in the tick time; four in a row without a byte are the end.
 constexpr int ticks_in_tick_time = 4;
 // What was written before the goodbye gets so long to leave; then it is cut.
@@ -202,23 +204,26 @@ void session::write(const wire::frame& frame) {
 
 void session::write(const send_frame& frame) {
   if (leaving_ || ended_) return;
-  const std::size_t start = out_.size();
-  append_frame(out_, frame);
-  divide_if_long(start);
+  if (frame.payload.size() < max_fragment_bytes) return append_frame(out_, frame);
+  std::vector<std::byte> whole;
+  whole.reserve(frame.payload.size() + frame_overhead_bytes);
+  append_frame(whole, frame);
+  divided_ = fragments_.add(std::move(whole));
 }
 
 void session::divide_if_long(std::size_t start) {
-  const auto body = std::span(out_).subspan(start + frame_prefix_bytes);
-  if (body.size() <= max_fragment_bytes) return;
-  divided_ = fragments_.add({body.begin(), body.end()});
+  const auto whole = std::span(out_).subspan(start);
+  if (whole.size() <= frame_prefix_bytes + max_fragment_bytes) return;
+  divided_ = fragments_.add({whole.begin(), whole.end()});
   out_.resize(start);
 }
 
-// One with each write, after what else there is: a tick or a short message waits for no more than
-// that, and takes no more than half of the way from the long ones.
-void session::write_fragment() {
-  if (leaving_ || fragments_.empty()) return;
-  if (const auto whole = fragments_.append_next(out_)) fragmented_.push_back(*whole);
+// With each write, after what else there is: a tick or a short message waits for no more than that.
+void session::write_fragments() {
+  if (leaving_) return;
+  const std::size_t most = out_.empty() ? fragments_in_write : 1;
+  for (std::size_t i = 0; i < most && !fragments_.empty(); ++i)
+    if (const auto whole = fragments_.append_next(out_)) fragmented_.push_back(*whole);
 }
 
 void session::flush() { write_on(); }
@@ -227,7 +232,7 @@ void session::flush() { write_on(); }
 void session::write_on() {
   if (write_under_way_ || stream_ == nullptr) return;
   if (sent_ == writing_.size()) {
-    write_fragment();
+    write_fragments();
     if (out_.empty()) {
       if (leaving_) return end(*leaving_);
       for (auto* buffer : {&writing_, &out_})  // after a burst: not kept while idle

@@ -68,7 +68,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void take_frame(std::span<const std::byte> body);
   void connected(const peer_info& peer);
   void divide_if_long(std::size_t start);
-  void write_fragment();
+  void write_fragments();
   void write_on();
   void cannot_write(const io_error& why);
   void arm_tick();

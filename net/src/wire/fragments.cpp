@@ -86,37 +86,35 @@ std::optional<fragment> read_fragment(std::span<const std::byte> body) {
 
 // --- out ----------------------------------------------------------------------------------------
 
-std::uint32_t fragmenter::add(std::vector<std::byte> body) {
-  assert(body.size() > max_fragment_bytes);
-  waiting_.push_back({.id = ++last_id_, .body = std::move(body)});
+std::uint32_t fragmenter::add(std::vector<std::byte> whole) {
+  assert(whole.size() > frame_prefix_bytes + 1);
+  waiting_.push_back({.id = ++last_id_, .whole = std::move(whole)});
   return last_id_;
 }
 
 // A frame alone always may.
 bool fragmenter::may_start(const frame& next) const {
   return started_.empty() || (started_.size() < max_unfinished_frames &&
-                              started_bytes_ + next.body.size() <= bounds_.unfinished_bytes());
+                              started_bytes_ + next.length() <= bounds_.unfinished_bytes());
 }
 
 std::optional<std::uint32_t> fragmenter::append_next(std::vector<std::byte>& to) {
   while (!waiting_.empty() && may_start(waiting_.front())) {
-    started_bytes_ += waiting_.front().body.size();
+    started_bytes_ += waiting_.front().length();
     started_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
   if (started_.empty()) return std::nullopt;
   frame next = std::move(started_.front());
   started_.pop_front();
-  const std::size_t size = std::min(max_fragment_bytes, next.body.size() - next.sent);
-  const auto* const from = reinterpret_cast<const char*>(next.body.data()) + next.sent;
-  append_frame(to, fragment{
-                       .id = next.id,
-                       .length = next.sent == 0 ? static_cast<std::uint32_t>(next.body.size()) : 0,
-                       .data = {from, size},
-                   });
+  const bool first = next.sent == frame_prefix_bytes;
+  const std::size_t size = std::min(max_fragment_bytes, next.whole.size() - next.sent);
+  const auto* const from = reinterpret_cast<const char*>(next.whole.data()) + next.sent;
+  append_frame(to,
+               fragment{.id = next.id, .length = first ? next.length() : 0, .data = {from, size}});
   next.sent += size;
-  if (next.sent == next.body.size()) {
-    started_bytes_ -= next.body.size();
+  if (next.sent == next.whole.size()) {
+    started_bytes_ -= next.length();
     return next.id;
   }
   started_.push_back(std::move(next));
@@ -137,7 +135,9 @@ std::optional<std::string> reassembler::begin(const fragment& part) {
       announced_ + part.length > bounds_.unfinished_bytes())
     return "more unfinished frames than are allowed";
   announced_ += part.length;
-  unfinished_.emplace(part.id, unfinished{.length = part.length, .body = {}});
+  unfinished& begun =
+      unfinished_.emplace(part.id, unfinished{.length = part.length, .body = {}}).first->second;
+  begun.body.reserve(part.length);
   return std::nullopt;
 }
 
@@ -151,8 +151,6 @@ std::optional<std::string> reassembler::add(const fragment& part) {
   auto& [length, body] = at->second;
   const std::size_t size = body.size() + part.data.size();
   if (size > length) return "fragments that are longer than their frame";
-  // Doubling keeps the copying linear; what has not arrived is never more than what has.
-  if (size > body.capacity()) body.reserve(std::min<std::size_t>(length, 2 * size));
   const auto data = std::as_bytes(std::span(part.data));
   body.insert(body.end(), data.begin(), data.end());
   if (size < length) return std::nullopt;

@@ -36,8 +36,9 @@ class fragmenter {
  public:
   explicit fragmenter(const limits& bounds) : bounds_(bounds) {}
 
-  /// Takes the body of a frame; gives the number by which `append_next` names it.
-  std::uint32_t add(std::vector<std::byte> body);
+  /// Takes a frame as it goes on the stream, length and body; gives the number by which
+  /// `append_next` names it.
+  std::uint32_t add(std::vector<std::byte> whole);
   [[nodiscard]] bool empty() const noexcept { return started_.empty() && waiting_.empty(); }
   /// Appends the next fragment, if there is one; gives the number of a frame that is whole by it.
   std::optional<std::uint32_t> append_next(std::vector<std::byte>& to);
@@ -45,8 +46,11 @@ class fragmenter {
  private:
   struct frame {
     std::uint32_t id;
-    std::vector<std::byte> body;
-    std::size_t sent = 0;
+    std::vector<std::byte> whole;
+    std::size_t sent = frame_prefix_bytes;  // the body goes without it
+    [[nodiscard]] std::uint32_t length() const noexcept {
+      return static_cast<std::uint32_t>(whole.size() - frame_prefix_bytes);
+    }
   };
   [[nodiscard]] bool may_start(const frame& next) const;
 
@@ -57,8 +61,9 @@ class fragmenter {
   std::uint32_t last_id_ = 0;
 };
 
-/// Puts the fragments of a peer together. Memory is taken for what has arrived, after the whole
-/// length was checked. For one thread at a time.
+/// Puts the fragments of a peer together. Memory is taken at once for the whole body, after its
+/// length was checked with all others: what has not arrived is not touched. For one thread at a
+/// time.
 class reassembler {
  public:
   explicit reassembler(const limits& bounds) : bounds_(bounds) {}
