@@ -67,14 +67,6 @@ task<> show(troupe::context self, troupe::net::node& node, troupe::caf::bridge& 
   std::cout << "the workshop has stopped: " << to_string(stop.reason) << std::endl;
 }
 
-std::string random_cookie(troupe::system& system) {
-  std::array<std::byte, 32> bits{};
-  system.random()->secret(bits);
-  std::string text;
-  for (const std::byte b : bits) text += std::to_string(std::to_integer<int>(b)) + '.';
-  return text;
-}
-
 }  // namespace
 
 void run_desk() {
@@ -82,7 +74,8 @@ void run_desk() {
   caf::actor_system guests(config);
   troupe::system system;
   troupe::caf::bridge bridge(guests, system, known_types{});
-  troupe::net::node node(system, {.name = "desk@127.0.0.1:0", .cookie = random_cookie(system)});
+  troupe::net::node node(
+      system, {.name = "desk@127.0.0.1:0", .cookie = troupe::net::random_cookie(system)});
   system.run([&](troupe::context self) { return show(self, node, bridge, guests); });
 }
 

@@ -1,6 +1,5 @@
 #include <troupe/net/peer.hpp>
 
-#include <array>
 #include <iostream>
 
 #include "clusters.hpp"
@@ -19,17 +18,6 @@ namespace {
 // There are as many of them as processors many times over: one worker each, and patience.
 troupe::system_options of_many() {
   return {.workers = 1, .log = troupe::make_stderr_log(troupe::log_level::warning)};
-}
-
-std::string random_cookie(troupe::system& system) {
-  std::array<std::byte, 32> bits;
-  system.random()->secret(bits);
-  std::string text;
-  for (const std::byte b : bits) {
-    text += "0123456789abcdef"[std::to_integer<unsigned>(b >> 4)];
-    text += "0123456789abcdef"[std::to_integer<unsigned>(b & std::byte{15})];
-  }
-  return text;
 }
 
 // One that does not start ends all, by the link.
@@ -53,7 +41,8 @@ task<std::vector<std::string>> start_all(context self, const troupe::net::node& 
 
 void meet_as_os_processes(int nodes) {
   troupe::system system(of_many());
-  troupe::net::node node(system, {.name = "mesh1@127.0.0.1:0", .cookie = random_cookie(system)});
+  troupe::net::node node(
+      system, {.name = "mesh1@127.0.0.1:0", .cookie = troupe::net::random_cookie(system)});
   system.spawn_with({.name = "member"}, member, &node);
   stopwatch since_start;
   const auto names = system.run([&](context self) { return start_all(self, node, nodes); });

@@ -2,7 +2,6 @@
 
 #include <troupe/net/peer.hpp>
 
-#include <array>
 #include <csignal>
 #include <iomanip>
 #include <iostream>
@@ -14,15 +13,6 @@ namespace leader {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Members get it by their environment, so nobody else can join.
-std::string random_cookie(troupe::system& system) {
-  std::array<std::byte, 32> bits;
-  system.random()->secret(bits);
-  std::string text;
-  for (const std::byte b : bits) text += std::to_string(std::to_integer<unsigned>(b)) + '.';
-  return text;
-}
 
 troupe::pid start_members(troupe::system& system, const troupe::net::node& home,
                           const options& chosen) {
@@ -90,7 +80,8 @@ class show {
 
 void run_parent(const options& chosen) {
   troupe::system system({.log = troupe::make_stderr_log(troupe::log_level::error)});
-  troupe::net::node node(system, {.name = "parent@127.0.0.1:0", .cookie = random_cookie(system)});
+  troupe::net::node node(
+      system, {.name = "parent@127.0.0.1:0", .cookie = troupe::net::random_cookie(system)});
   // No member has lived before, so nobody can have a lease yet.
   system.supervise(
       troupe::one_for_one{},

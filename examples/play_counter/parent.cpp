@@ -5,7 +5,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <iostream>
 
@@ -16,18 +15,6 @@ using namespace std::chrono_literals;
 
 troupe::process stop_signal(troupe::context self) {
   co_await troupe::net::wait_for_signal(self, {SIGINT, SIGTERM});
-}
-
-// Members get it by their environment, so nobody else can join.
-std::string random_cookie(troupe::system& system) {
-  std::array<std::byte, 32> bits;
-  system.random()->secret(bits);
-  std::string text;
-  for (const std::byte b : bits) {
-    text += "0123456789abcdef"[std::to_integer<unsigned>(b >> 4)];
-    text += "0123456789abcdef"[std::to_integer<unsigned>(b & std::byte{15})];
-  }
-  return text;
 }
 
 std::vector<troupe::child_spec> members(const troupe::net::node& home, const cluster& all,
@@ -48,7 +35,7 @@ void run_parent(const options& chosen, const std::vector<std::string>& arguments
   troupe::system system;
   const troupe::pid stop_asked = system.spawn(stop_signal);
   troupe::net::node node(system, {.name = "parent@127.0.0.1:" + std::to_string(chosen.node_port),
-                                  .cookie = random_cookie(system),
+                                  .cookie = troupe::net::random_cookie(system),
                                   .hidden = true});
   const troupe::pid tree = system.supervise(troupe::one_for_one{.intensity = 10, .period = 10s},
                                             members(node, *make_cluster(chosen), arguments));

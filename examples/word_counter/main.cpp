@@ -5,25 +5,15 @@
 
 #include <troupe/net/isolated.hpp>
 
-#include <array>
 #include <iostream>
 
 namespace {
 
 using troupe::net::is_peer;
 
-// Of this program and the processes that it starts, and of nobody else.
-std::string random_cookie(troupe::system& system) {
-  std::array<std::byte, 32> bytes{};
-  system.random()->secret(bytes);
-  std::string text;
-  for (const std::byte b : bytes) text += static_cast<char>('a' + std::to_integer<int>(b) % 26);
-  return text;
-}
-
 troupe::net::node_options node_of(troupe::system& system) {
   if (is_peer()) return {};  // told by the parent
-  return {.name = "words@127.0.0.1:0", .cookie = random_cookie(system)};
+  return {.name = "words@127.0.0.1:0", .cookie = troupe::net::random_cookie(system)};
 }
 
 int run() {

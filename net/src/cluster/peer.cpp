@@ -2,6 +2,7 @@
 
 #include <troupe/net/asio.hpp>
 
+#include <array>
 #include <csignal>
 #include <system_error>
 
@@ -278,6 +279,17 @@ child_spec peer_child(std::string id, const node& home, peer_options options) {
 
 task<> until_parent_ends(context self) {
   if (is_peer()) (void)co_await wait_for_signal(self, {SIGTERM});
+}
+
+std::string random_cookie(const troupe::system& system) {
+  std::array<std::byte, 32> bits{};
+  system.random()->secret(bits);
+  std::string text;
+  for (const std::byte b : bits) {
+    text += "0123456789abcdef"[std::to_integer<unsigned>(b >> 4)];
+    text += "0123456789abcdef"[std::to_integer<unsigned>(b & std::byte{15})];
+  }
+  return text;
 }
 
 }  // namespace troupe::net

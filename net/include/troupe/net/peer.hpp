@@ -113,6 +113,12 @@ struct peer_ended {
 /// the name is no node name; `home` is looked at only now.
 [[nodiscard]] child_spec peer_child(std::string id, const node& home, peer_options options);
 
+/// A cookie for a cluster of one program and its peers, which get it from this node's options:
+/// nobody else can join. Any thread.
+///
+///     node home(system, {.name = "shop@127.0.0.1:0", .cookie = random_cookie(system)});
+[[nodiscard]] std::string random_cookie(const troupe::system& system);
+
 /// Whether this program was started as a peer. Any thread.
 [[nodiscard]] bool is_peer() noexcept;
 
