@@ -98,6 +98,29 @@ TEST_CASE("a pid in a message names the same process on both nodes") {
   });
 }
 
+TEST_CASE("a name that is not reachable is to other nodes as if nobody had it") {
+  test_node a{{}, "a"};
+  test_node b{{.reachable_names = std::vector<std::string>{"open"}}, "b"};
+  b.system.spawn_with({.name = "open"}, echo);
+  b.system.spawn_with({.name = "closed"}, echo);
+  a.system.run([&](context self) -> task<> {
+    CHECK(co_await self.call({"open", b.name()}, ask{1}) == 2);
+    const auto answer = co_await self.try_call({"closed", b.name()}, ask{1});
+    REQUIRE_FALSE(answer.has_value());
+    CHECK(answer.reason() == exit_reason::noproc);
+    const auto ref = self.monitor({"closed", b.name()});
+    const auto told = co_await self.receive<troupe::down>();
+    CHECK(told.ref == ref);
+    CHECK(told.reason == exit_reason::noproc);
+    self.send({"closed", b.name()}, die{"by a stranger"});
+    CHECK(co_await self.call({"open", b.name()}, ask{2}) == 3);
+  });
+  b.system.run([&](context self) -> task<> {
+    CHECK(co_await self.call({"closed"}, ask{1}) == 2);
+    CHECK(co_await self.call({"closed", b.name()}, ask{2}) == 3);
+  });
+}
+
 TEST_CASE("a name with this very node is a name here") {
   two_nodes t;
   t.a.system.spawn_with({.name = "echo"}, echo);

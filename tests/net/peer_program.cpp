@@ -106,8 +106,8 @@ int tell_whether_peer() {
 int run_port_owner() {
   troupe::system system({.workers = 2, .log = std::make_shared<kept_log>()});
   system.run([](context self) -> task<> {
-    (void)co_await net::start_port(
-        self, {.commands = {{.program = "sh", .arguments = {"-c", "echo $$; exec sleep 1000"}}}});
+    net::command sleeper{.program = "sh", .arguments = {"-c", "echo $$; exec sleep 1000"}};
+    (void)co_await net::start_port(self, {.commands = {std::move(sleeper)}});
     auto line = co_await self.receive<request<net::port_data>>();
     write_control(line->bytes + "\n");
     co_await self.sleep(troupe::infinity);

@@ -76,6 +76,16 @@ TEST_CASE("a group has members on all nodes that are connected and tells which a
   CHECK(here.which_local_groups() == std::vector<std::string>{"room"});
 }
 
+TEST_CASE("groups are shared by nodes on which no name is reachable") {
+  test_node a{{.reachable_names = std::vector<std::string>{}}, "a"};
+  test_node b{{.reachable_names = std::vector<std::string>{}}, "b"};
+  member_on(a, "room");
+  member_on(b, "room");
+  a.node->connect(b.name());
+  CHECK(comes_to_have(a, "room", 2));
+  CHECK(comes_to_have(b, "room", 2));
+}
+
 TEST_CASE("what is sent to a group reaches its members on every node") {
   two_nodes t;
   t.a.node->connect(t.b.name());

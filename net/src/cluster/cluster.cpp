@@ -222,6 +222,12 @@ void cluster::deliver_here(const destination& to, message what) noexcept {
   core::deliver(home(), destination(to.name()), std::move(what));
 }
 
+bool cluster::is_reachable(std::string_view name) const {
+  const auto& names = options_.reachable_names;
+  return !names || std::find(names->begin(), names->end(), name) != names->end() ||
+         group_exchange::is_name_of_one(name);
+}
+
 // --- nodes --------------------------------------------------------------------------------------
 
 std::shared_ptr<remote_node> cluster::remote(const net::node_name& name) {

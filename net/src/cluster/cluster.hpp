@@ -50,6 +50,9 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   void post(std::function<void()> work);
   void warn(const std::string& text);
 
+  /// Whether other nodes may use that name: node_options::reachable_names, and what nodes need.
+  [[nodiscard]] bool is_reachable(std::string_view name) const;
+
   // --- the executor
   [[nodiscard]] std::optional<refusal> may_join(const peer_info& peer);
   std::shared_ptr<session> add_session(std::unique_ptr<stream> bytes,

@@ -12,11 +12,15 @@ namespace {
 constexpr std::size_t piece_bytes = std::size_t{64} << 10;
 constexpr std::size_t bytes_of_a_pid = 16;
 constexpr std::size_t bytes_of_a_group = 16;
+constexpr std::string_view before_scope = "troupe.groups:";
 
 }  // namespace
 
 std::string group_exchange::name_for(std::string_view scope) {
-  return "troupe.groups:" + std::string(scope);
+  return std::string(before_scope) + std::string(scope);
+}
+bool group_exchange::is_name_of_one(std::string_view name) noexcept {
+  return name.starts_with(before_scope);
 }
 
 group_exchange::group_exchange(cluster* of, const std::string& scope)

@@ -59,6 +59,7 @@ class group_exchange final : public server {
 
   /// Under which an exchange is registered.
   [[nodiscard]] static std::string name_for(std::string_view scope);
+  [[nodiscard]] static bool is_name_of_one(std::string_view name) noexcept;
 
  private:
   struct peer {

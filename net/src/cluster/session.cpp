@@ -328,6 +328,8 @@ void session::end(const std::string& why) {
 // --- what the connection asks for ---------------------------------------------------------------
 
 void session::deliver(const destination& to, message what) {
+  if (to.named() && !cluster_.is_reachable(to.name()))
+    return bounce(to, std::move(what), exit_reason::noproc);
   core::send(cluster_.home(), to, std::move(what));
 }
 void session::receive(const destination& to, message what, std::size_t bytes) {
@@ -347,7 +349,9 @@ void session::address(message& request, pid reply_to, std::uint64_t ref,
                       std::chrono::nanoseconds timeout) {
   core::address_request(cluster_.home(), request, reply_to, ref, timeout);
 }
-pid session::whereis(std::string_view name) { return cluster_.system().whereis(name); }
+pid session::whereis(std::string_view name) {
+  return cluster_.is_reachable(name) ? cluster_.system().whereis(name) : pid();
+}
 std::variant<pid, exit_reason> session::spawn(const spawn_request& what, pid_mapper& pids) {
   return cluster_.start_offer(what, pids);
 }

@@ -37,6 +37,10 @@ struct node_options {
   /// Without TLS a node listens on loopback addresses only, unless this says that the network is
   /// closed to strangers: what crosses it can be read and altered by whoever is on the way.
   bool listen_insecure = false;
+  /// The registered names that other nodes may send to, call and monitor; to them it is as if
+  /// nobody had another one. Not given: all. It is no bound for who has a pid of this node, or
+  /// guesses one; and offers are what is offered.
+  std::optional<std::vector<std::string>> reachable_names = {};
   /// A node that is silent for this long is taken for dead: seen after 0.75 to 1.25 of it. (Erlang:
   /// net_ticktime.)
   std::chrono::nanoseconds tick_time = std::chrono::seconds(12);
