@@ -1,5 +1,7 @@
 #pragma once
 
+#include <troupe/compiler.hpp>
+
 #include <cstdint>
 #include <map>
 #include <string>
