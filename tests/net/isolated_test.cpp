@@ -172,7 +172,7 @@ TEST_CASE(
 TEST_CASE("a memory limit is the crash of the isolated child that meets it") {
   isolated of;
   peer_options limited = peer_program();
-  limited.limits.memory_bytes = std::uint64_t{2} << 30;
+  limited.limits.memory_bytes = std::uint64_t{1} << 30;
   of.run(
       [](context self) -> task<> {
         const pid child = self.whereis("fragile");
