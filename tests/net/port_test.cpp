@@ -455,6 +455,27 @@ TEST_CASE("a supervisor starts a port again, whose owner it finds by its name") 
   CHECK(no_child_is_left());
 }
 
+TEST_CASE("the owner of a port and who writes to it may be on another node") {
+  two_nodes t;
+  t.b.system.run([&](context self) -> task<> {
+    self.register_as("reader");
+    const pid tree = co_await self.blocking([&] {
+      return t.a.system.supervise(
+          troupe::one_for_one{.intensity = 0},
+          {troupe::net::port_child("echo", {"reader", t.b.name()},
+                                   {.commands = {{.program = "cat"}}, .window = 2})});
+    });
+    const troupe::destination echo{"echo", t.a.name()};
+    for (int i = 0; i < 10; ++i) {
+      co_await self.call(echo, port_write{std::to_string(i) + '\n'});
+      const auto line = std::move(*co_await self.receive<request<port_data>>());
+      CHECK(line.bytes == std::to_string(i));
+    }
+    co_await self.blocking([&] { t.a.system.exit(tree, exit_reason::shutdown); });
+  });
+  CHECK(no_child_is_left());
+}
+
 TEST_CASE("a supervised port without its owner says what is missing") {
   ports_system s;
   CHECK_THROWS(s.system.supervise(
