@@ -12,7 +12,6 @@
 
 using namespace troupe_test;
 using troupe::context;
-using troupe::pid;
 using troupe::task;
 using troupe::net::endpoint;
 using troupe::net::node_options;

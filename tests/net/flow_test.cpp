@@ -9,7 +9,6 @@
 using namespace troupe_test;
 using troupe::context;
 using troupe::process;
-using troupe::task;
 
 namespace {
 

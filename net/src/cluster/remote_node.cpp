@@ -110,7 +110,9 @@ bool remote_node::send(pid from, const destination& to, message what) noexcept {
       return refuse(to, std::move(item->what));
     // A thread cannot be held. It may fill the queue here, but not the other node's memory.
     if (may_refuse && paused && !from) return refuse(to, std::move(item->what));
-    item->held = core::hold_sender(cluster_.home());
+    // Who calls waits for its answer anyhow, and for no longer than it has said.
+    if (item->what.type().kind == message_kind::value)
+      item->held = core::hold_sender(cluster_.home());
   }
   enqueue(std::move(item));
   return true;

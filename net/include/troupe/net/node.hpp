@@ -59,8 +59,9 @@ struct node_options {
   std::size_t unread_bytes = std::size_t{16} << 20;
   /// What happens to a message for a node, or a process there, that has too much already. Only
   /// `hold_sender`: the process that sends waits; and `refuse`: it is dropped, a call fails at once
-  /// with `troupe::node_busy`, `try_send` returns false. Threads cannot wait: what they send to a
-  /// process that has too much unread is refused. Signals and replies always go.
+  /// with `troupe::node_busy`, `try_send` returns false. Who calls is not held, but waits for its
+  /// answer as ever. Threads cannot wait: what they send to a process that has too much unread is
+  /// refused. Signals and replies always go.
   overflow when_busy = overflow::hold_sender;
   /// What may wait to be sent to one node. A connection that would exceed it is closed: its peer is
   /// too slow, and a hole in what it receives would break the order promised.
