@@ -18,7 +18,7 @@ class stand_in {
   [[nodiscard]] task<> run();
 
  private:
-  [[nodiscard]] task<pid> start_behaviour(const std::string& node);
+  [[nodiscard]] task<> start_behaviour(std::string node, steady_time deadline);
   [[nodiscard]] task<> on_exit(exit_signal e);
   [[nodiscard]] task<exit_reason> reason_of(exit_reason told);
   [[nodiscard]] task<std::optional<exit_reason>> end_of(pid process,
@@ -39,24 +39,25 @@ task<> stand_in::run() {
   const peer_joined joined = co_await start_planned_peer(self_, plan_);
   peer_ = joined.peer;
   self_.link(peer_);
+  co_await start_behaviour(joined.node, deadline);
+  troupe::internal::announce_started(self_);
+  for (;;)
+    co_await self_.receive([&](exit_signal e) { return on_exit(std::move(e)); },
+                           [&](message m) { self_.send(behaviour_, std::move(m)); });
+}
+
+task<> stand_in::start_behaviour(std::string node, steady_time deadline) {
   for (;;) {
-    auto answer = co_await self_.try_call({"net_kernel", joined.node}, order_(), infinity);
+    auto answer = co_await self_.try_call({"net_kernel", node}, order_(), infinity);
     if (answer) {
       behaviour_ = *answer;
-      break;
+      co_return;
     }
     const exit_reason why = answer.reason();
     if (why.type() != "troupe::not_offered" || self_.now() >= deadline)
       self_.exit(co_await reason_of(why));
     co_await self_.sleep(offer_pause);
   }
-  troupe::internal::announce_started(self_);
-  for (;;)
-    co_await self_.receive([&](exit_signal e) { return on_exit(std::move(e)); },
-                           [&](message m) -> task<> {
-                             self_.send(behaviour_, std::move(m));
-                             co_return;
-                           });
 }
 
 task<> stand_in::on_exit(exit_signal e) {
