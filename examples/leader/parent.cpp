@@ -52,14 +52,17 @@ class show {
   }
 
  private:
-  // From whoever gives them now.
+  // From whoever gives them now; none if nobody does, or the node is lost.
+  troupe::task<std::optional<ticket>> try_ticket() {
+    try {
+      co_return co_await names_.call(self_, office_name, take{}, 200ms);
+    } catch (const troupe::call_error&) {
+      co_return std::nullopt;
+    }
+  }
   troupe::task<ticket> next_ticket() {
     for (;;) {
-      std::optional<ticket> got;
-      try {
-        got = co_await names_.call(self_, office_name, take{}, 200ms);
-      } catch (const troupe::call_error&) {  // nobody does, or the node is lost
-      }
+      const std::optional<ticket> got = co_await try_ticket();
       if (got) co_return *got;
       co_await self_.sleep(10ms);
     }

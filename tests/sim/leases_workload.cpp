@@ -130,7 +130,7 @@ process contender(context self, run_state* run, std::string node, std::string na
   const auto held = co_await get(self, from, name);
   if (!held) co_return;
   if (run->stored[name] >= held->token()) run->w.fail("the tokens of " + name + " do not grow");
-  enter(*run, {name, node, run->lives.at(node), self.id(), *held, held->token()});
+  enter(*run, {name, node, run->lives.at(node), self.id(), held, held->token()});
   const bool traps = self.random() % 3 == 0;
   self.trap_exits(traps);
   for (auto steps = self.random() % 40; steps > 0 || run->quiet; steps -= steps > 0 ? 1 : 0) {
