@@ -1,6 +1,5 @@
 #pragma once
-// One process of a kind in a whole cluster. (OTP: distributed applications, with takeover left
-// out.)
+// One process of a kind in a whole cluster. (OTP: distributed applications, without takeover.)
 
 #include <troupe/net/directory.hpp>
 
@@ -11,14 +10,15 @@ namespace troupe::net {
 /// then not before its lease is over. The name leads to the child.
 ///
 ///     const troupe::net::directory names({"directory", "a@10.0.0.1:7400"});
-///     system.supervise(troupe::one_for_one{}, {singleton(names, "billing",
-///     child<billing>("billing"))});
+///     system.supervise(troupe::one_for_one{},
+///                      {singleton(names, "billing", child<billing>("billing"))});
 ///
-/// The specification is the child's: id, restart type, how it is stopped. The child is started when
-/// the name is got; its end gives the name back and ends what waits for it here, with the same
-/// reason, so that the supervisor here starts that again, which then waits behind those of other
-/// nodes: an end is not followed by a restart at the same place. To have that, give a `supervisor`
-/// as the child. A lease that was lost stops the child and is no failure.
+/// The specification is the child's: id, restart type, back-off, how it is stopped. When the child
+/// ends, the name is given back and the end goes on to the supervisor here, which restarts what
+/// waits for the name; who has it then is who claims it first, on any node. For a restart at the
+/// same place give a `supervisor` as the child. A lease that was lost stops the child and is no
+/// failure. The child learns its fencing token by `co_await names.find(self, "billing")`, after its
+/// constructor.
 [[nodiscard]] child_spec singleton(const directory& names, std::string name, child_spec child);
 
 }  // namespace troupe::net
