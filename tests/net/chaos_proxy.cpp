@@ -100,7 +100,8 @@ asio::awaitable<void> chaos_proxy::pass(std::shared_ptr<link> l, way which) {
           co_await from.async_read_some(asio::buffer(buffer, std::min(piece_, buffer.size())),
                                         asio::redirect_error(use_awaitable, failed));
       if (delay_ > 0ns) co_await rest(delay_);
-      if (bytes_per_second_ > 0) co_await rest(1s * n / bytes_per_second_);
+      if (bytes_per_second_ > 0)
+        co_await rest(std::chrono::nanoseconds(n * 1'000'000'000 / bytes_per_second_));
       while (l->held || stalled_[index(which)]) co_await rest(1ms);
       std::span<std::byte> bytes = std::span(buffer).first(n);
       const bool goes_on = mangle(*l, which, bytes);
