@@ -50,8 +50,8 @@ struct node_options {
   std::size_t max_handshakes = 256;
   /// Longest message, encoded; see wire/limits.hpp.
   std::uint32_t max_message_bytes = 16 * 1024 * 1024;
-  /// When more than this waits to be sent to one node, in bytes of memory, processes that send to it
-  /// wait at their next `co_await` until half of it has gone. (Erlang: +zdbbl.)
+  /// When more than this waits to be sent to one node, in bytes of memory, processes that send to
+  /// it wait at their next `co_await` until half of it has gone. (Erlang: +zdbbl.)
   std::size_t busy_bytes = std::size_t{1} << 20;
   /// What may lie unread in the mailboxes of this node, of all that one other node has sent: bytes
   /// on the way, and 64 for each message. A process that has more unread than is left of it has
