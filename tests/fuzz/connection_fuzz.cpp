@@ -15,6 +15,7 @@
 namespace {
 
 using namespace troupe_fuzz;
+using troupe_fuzz::bytes;  // not troupe::bytes
 using wire::frame;
 
 constexpr net::limits bounds{.message_bytes = 64 * 1024};

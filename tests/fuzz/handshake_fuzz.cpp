@@ -17,6 +17,7 @@
 namespace {
 
 using namespace troupe_fuzz;
+using troupe_fuzz::bytes;  // not troupe::bytes
 using namespace troupe::net;
 using body = std::vector<std::byte>;
 

@@ -19,6 +19,7 @@
 namespace {
 
 using namespace troupe_fuzz;
+using troupe_fuzz::bytes;  // not troupe::bytes
 using namespace troupe::net;
 
 constexpr limits bounds{.message_bytes = 4096};

@@ -28,7 +28,7 @@ etcd_server::etcd_server() {
   endpoint_ = "127.0.0.1:" + std::to_string(free_port());
   const std::string peers = "http://127.0.0.1:" + std::to_string(free_port());
   const std::string clients = "http://" + endpoint_;
-  process_ = std::make_unique<net::child_process>(net::child_command{
+  process_ = std::make_unique<net::child_process>(net::command{
       "sh",
       {"-c", "exec etcd \"$@\" >/dev/null 2>&1", "etcd", "--data-dir", folder_ / "data",
        "--listen-client-urls", clients, "--advertise-client-urls", clients, "--listen-peer-urls",
