@@ -259,7 +259,9 @@ void timeline::fire_timers() {
 
 // Nothing can run now: to the next point at which something can.
 bool timeline::move_on(steady_time limit) {
-  if (checking_ && checking_draws.one_in(16)) at_rest();
+  // Each with each, the hosts of a large world have so much that it is looked at less often.
+  const std::uint64_t hosts = lodgings_.size();
+  if (checking_ && checking_draws.one_in(std::max(std::uint64_t{16}, hosts * hosts / 4))) at_rest();
   steady_time next = events_.empty() ? steady_time::max() : events_.front().when;
   for (const lodging* const of : lodgings_)
     if (of != nullptr && !of->where.paused() && of->local.wheel.armed() > 0)

@@ -9,10 +9,9 @@ namespace core = troupe::internal;
 
 namespace {
 
-// Before the peer has proved itself it gets little; after that, as much as the kernel gives at
-// once.
-constexpr std::size_t handshake_read_bytes = 4 * 1024;
-constexpr std::size_t read_bytes = 64 * 1024;
+// One read takes little before the peer has proved itself and while the connection is quiet, more
+// when as much has come as there was room for.
+constexpr std::size_t most_read_bytes = 64 * 1024;
 // A buffer of what goes out that has become larger is given back when all has gone.
 constexpr std::size_t kept_buffer_bytes = 256 * 1024;
 // Fragments that one write takes if there is nothing else, to cost less; else it is one.
@@ -138,14 +137,23 @@ void session::connected(const peer_info& peer) {
 
 void session::read_on() {
   if (stream_ == nullptr) return;
-  in_.resize(engine_ ? read_bytes
-                     : handshake_read_bytes);  // here, where the splitter is done with it
+  // Here, where the splitter is done with it.
+  if (in_.capacity() > 4 * read_bytes_) in_ = {};
+  in_.resize(read_bytes_);
   stream_->read_some(in_, [self = shared_from_this()](io_result<std::size_t> got) {
     if (self->ended_) return;
     if (!got) return self->cannot_read(got.error());
     self->take(std::span(self->in_).first(*got));
+    self->choose_read_bytes(*got);
     self->read_on();
   });
+}
+
+void session::choose_read_bytes(std::size_t last) {
+  if (last == in_.size() && engine_)
+    read_bytes_ = std::min(4 * read_bytes_, most_read_bytes);
+  else if (last < read_bytes_ / 16)
+    read_bytes_ = std::max(read_bytes_ / 2, least_read_bytes);
 }
 
 // A dialler whose peer closes at the first byte is not told why: it may want TLS.

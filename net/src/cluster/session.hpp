@@ -62,6 +62,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void start_tls(tls_context& ours);
   void shake_hands(std::optional<tls_peer> secured);
   void read_on();
+  void choose_read_bytes(std::size_t last);
   void cannot_read(const io_error& why);
   void take(std::span<const std::byte> bytes);
   void take_handshake(std::span<const std::byte> body);
@@ -103,7 +104,9 @@ class session final : public std::enable_shared_from_this<session>, private conn
   std::optional<connection> engine_;
 
   std::vector<std::byte> in_;
-  std::vector<std::byte> out_;  // frames; up to `sent_` they have left
+  static constexpr std::size_t least_read_bytes = 4 * 1024;
+  std::size_t read_bytes_ = least_read_bytes;  // of the next read
+  std::vector<std::byte> out_;                 // frames; up to `sent_` they have left
   std::vector<std::byte> writing_;
   std::size_t sent_ = 0;
   fragmenter fragments_;

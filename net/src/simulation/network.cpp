@@ -383,7 +383,10 @@ void network::connect(host_transport& from, std::uint16_t port, steady_time limi
   c->ends[0].at = &from;
   c->ends[1].at = at->second.at;
   connections_.emplace(++made_, c);
-  std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
+  if (connections_.size() > 2 * living_ + 64) {
+    std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
+    living_ = connections_.size();
+  }
   in.at(at->second.at->where(), later(in.now(), there), [this, c, port, accepting = at->second.at] {
     const auto still = listeners_.find(port);
     if (still == listeners_.end() || still->second.at != accepting) {

@@ -147,6 +147,7 @@ class network {
   std::map<std::uint16_t, listening> listeners_;
   std::map<std::uint16_t, std::size_t> machines_;                   // that ever listened at a port
   std::map<std::uint32_t, std::weak_ptr<connection>> connections_;  // in the order of their making
+  std::size_t living_ = 0;  // of them, when those that are over were last taken out
   std::uint32_t made_ = 0;
 };
 
