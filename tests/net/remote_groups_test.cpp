@@ -287,7 +287,7 @@ TEST_CASE("groups larger than a message are shared in pieces and each change arr
   test_node b{{.max_message_bytes = 10'000}, "b"};
   const groups there(b.system);
   const pid one = b.system.spawn(waits_for_its_end), two = b.system.spawn(waits_for_its_end);
-  constexpr std::size_t times = 3'000;
+  constexpr std::size_t times = 1'000;
   there.join("large", pids(times, one));
   for (std::size_t i = 0; i < times; ++i) there.join("small" + std::to_string(i), two);
   a.node->connect(b.name());

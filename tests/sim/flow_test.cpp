@@ -145,16 +145,16 @@ TEST_CASE("processes that take what they get hardly notice slow ones on the same
     pair_with_takers p({.unread_bytes = little});
     const stream& quick = p.add("quick", 0ns);
     for (int i = 0; i < slow_ones; ++i) p.add("slow" + std::to_string(i), 1s);
-    p.w.run_for(10s);  // the slow ones get their share
+    p.w.run_for(3s);  // the slow ones get their share
     const auto before = quick.taken;
-    p.w.run_for(10s);
+    p.w.run_for(3s);
     return quick.taken - before;
   };
   const auto alone = taken_beside(0);
   const auto beside_one = taken_beside(1);
   const auto beside_five = taken_beside(5);
   CAPTURE(alone, beside_one, beside_five);
-  CHECK(alone > 50'000);
+  CHECK(alone > 10'000);
   CHECK(beside_one * 10 >= alone * 9);
   CHECK(beside_five * 10 >= alone * 9);
 }
