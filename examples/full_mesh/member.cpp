@@ -40,9 +40,11 @@ troupe::process member(context self, troupe::net::node* here) {
 
 task<std::vector<view>> have_all_meet(context self, std::vector<std::string> names) {
   std::vector<troupe::pending_reply<meet>> asked;
+  asked.reserve(names.size());
   for (const std::string& name : names)
     asked.push_back(self.send_request({"member", name}, meet{names}, patience));
   std::vector<view> seen;
+  seen.reserve(names.size());
   for (auto& one : asked) {
     auto answer = co_await one;
     if (!answer)

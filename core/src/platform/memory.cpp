@@ -78,6 +78,8 @@ struct block_stack {
 };
 constinit thread_local block_stack cache[classes + 1];
 
+constinit thread_local bool keeper_ended = false;
+
 // Made when a thread first keeps a block: gives all back when the thread ends. What is freed later,
 // by destructors that come after this one, is not kept.
 class keeper {
@@ -86,7 +88,7 @@ class keeper {
     for (auto& blocks : cache) blocks.room = batch;
   }
   ~keeper() {
-    ended_ = true;
+    keeper_ended = true;
     for (auto& blocks : cache) {
       free_all(blocks.top);
       free_all(blocks.spare);
@@ -95,15 +97,11 @@ class keeper {
   }
   // False once the thread keeps nothing any more.
   static bool keeps() noexcept {
-    if (ended_) return false;
+    if (keeper_ended) return false;
     static thread_local keeper of_this_thread;
     return true;
   }
-
- private:
-  static constinit thread_local bool ended_;
 };
-constinit thread_local bool keeper::ended_ = false;
 
 // A batch from wherever there is one. What the allocator gives goes out in the order in which it
 // came: mail that lies in memory as it waits is read fastest.
