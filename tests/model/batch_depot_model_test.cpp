@@ -1,4 +1,4 @@
-#include "runtime/batch_depot.hpp"
+#include "platform/batch_depot.hpp"
 
 #include "model/explore.hpp"
 #include "model/model_sync.hpp"

@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-#include "runtime/batch_depot.hpp"
+#include "platform/batch_depot.hpp"
 
 #if TROUPE_MIMALLOC
 #include <mimalloc.h>

@@ -31,7 +31,7 @@ void take_hold(process_slot& slot, const hold_sent& sent) {
 }
 
 void let_held_go(engine& home, relations& ties) noexcept {
-  for (const pid sender : ties.held_senders) home.deliver(sender, make_node<room_sent>());
+  for (const pid sender : ties.held_senders) let_go(home, sender);
   ties.held_senders.clear();
 }
 
