@@ -51,6 +51,7 @@ void meet_as_os_processes(int nodes) {
   stopwatch since_joined;
   const auto views = system.run([&](context self) { return have_all_meet(self, names); });
   print(views);
+  print_memory(views);
   std::cout << "all had met after " << since_joined.seconds() << " s\n";
 }
 

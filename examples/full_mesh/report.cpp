@@ -28,11 +28,14 @@ void print(const std::vector<view>& views) {
                                " other nodes and " + std::to_string(one.members) +
                                " members of the group, of " + std::to_string(views.size()) +
                                " nodes in all");
-  const auto [least, most] = std::ranges::minmax_element(views, {}, &view::resident);
   std::cout << "every node is connected with all " << views.size() - 1 << " others and sees all "
             << views.size() << " members of the group: " << views.size() * (views.size() - 1) / 2
-            << " connections\n"
-            << "an OS process has " << least->resident << " to " << most->resident << " KiB\n";
+            << " connections\n";
+}
+
+void print_memory(const std::vector<view>& views) {
+  const auto [least, most] = std::ranges::minmax_element(views, {}, &view::resident);
+  std::cout << "an OS process has " << least->resident << " to " << most->resident << " KiB\n";
 }
 
 }  // namespace mesh

@@ -22,5 +22,7 @@ class stopwatch {
 
 /// Throws std::runtime_error if one of them does not see all the others.
 void print(const std::vector<view>& views);
+/// Of nodes that have OS processes of their own.
+void print_memory(const std::vector<view>& views);
 
 }  // namespace mesh

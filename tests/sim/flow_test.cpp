@@ -62,6 +62,14 @@ struct pair_with_takers {
     return s;
   }
 
+  // A process that reads nothing, and one that has sent it all that it may.
+  void fill_a_stuck_one(std::uint64_t& sent) {
+    b.system().spawn_with({.name = "stuck"},
+                          [](context self) -> process { co_await self.sleep(1h); });
+    a.spawn(feeder, troupe::destination("stuck", b.name()), &sent);
+    w.run_for(10s);
+  }
+
   std::map<std::string, stream> streams;
   world w;
   sim_node& a;
@@ -162,10 +170,7 @@ TEST_CASE("processes that take what they get hardly notice slow ones on the same
 TEST_CASE("a sender that waits for a process of another node goes on when that process ends") {
   pair_with_takers p({.unread_bytes = little});
   std::uint64_t sent = 0;
-  p.b.system().spawn_with({.name = "stuck"},
-                          [](context self) -> process { co_await self.sleep(1h); });
-  p.a.spawn(feeder, troupe::destination("stuck", p.b.name()), &sent);
-  p.w.run_for(10s);
+  p.fill_a_stuck_one(sent);
   const auto held = sent;
   p.w.run_for(10s);
   CHECK(sent == held);
@@ -178,10 +183,7 @@ TEST_CASE("a sender that waits for a process of another node goes on when that p
 TEST_CASE("a sender that waits for a process of another node goes on when the connection ends") {
   pair_with_takers p({.unread_bytes = little});
   std::uint64_t sent = 0;
-  p.b.system().spawn_with({.name = "stuck"},
-                          [](context self) -> process { co_await self.sleep(1h); });
-  p.a.spawn(feeder, troupe::destination("stuck", p.b.name()), &sent);
-  p.w.run_for(10s);
+  p.fill_a_stuck_one(sent);
   const auto held = sent;
   p.w.cut(p.a, p.b);
   p.w.run_for(10s);
@@ -192,10 +194,7 @@ TEST_CASE("a sender that waits for a process of another node goes on when the co
 TEST_CASE("signals and replies pass what waits for a process that reads nothing") {
   pair_with_takers p({.unread_bytes = little});
   std::uint64_t sent = 0;
-  p.b.system().spawn_with({.name = "stuck"},
-                          [](context self) -> process { co_await self.sleep(1h); });
-  p.a.spawn(feeder, troupe::destination("stuck", p.b.name()), &sent);
-  p.w.run_for(10s);
+  p.fill_a_stuck_one(sent);
   bool down = false;
   p.a.spawn([&](context self) -> process {
     const auto ref = self.monitor({"stuck", p.b.name()});
@@ -210,10 +209,7 @@ TEST_CASE("signals and replies pass what waits for a process that reads nothing"
 TEST_CASE("a call to a process that reads nothing ends in its time though others wait for it") {
   pair_with_takers p({.unread_bytes = little});
   std::uint64_t sent = 0;
-  p.b.system().spawn_with({.name = "stuck"},
-                          [](context self) -> process { co_await self.sleep(1h); });
-  p.a.spawn(feeder, troupe::destination("stuck", p.b.name()), &sent);
-  p.w.run_for(10s);
+  p.fill_a_stuck_one(sent);
   std::string why;
   p.a.spawn([&](context self) -> process {
     const auto answer = co_await self.try_call({"stuck", p.b.name()}, ask_for_double{1}, 2s);

@@ -127,23 +127,20 @@ void directory_server::handle(const look_at_lease& due) {
 
 void directory_server::handle(begin_giving) {
   gives_ = true;
-  for (auto& [name, asked] : waiting_) {
-    const auto at = names_.find(name);
-    asked.reply(at == names_.end() ? name_holder{} : at->second.holder);
-  }
-  waiting_.clear();
+  while (!waiting_.empty()) answer_waiting(std::string(waiting_.begin()->first));
 }
 
 // --- who asks -----------------------------------------------------------------------------------
 
-name_holder directory_server::handle(const find_name& asked) {
-  const entry* const held = current(asked.name);
+name_holder directory_server::holder_of(const std::string& name) {
+  const entry* const held = current(name);
   return held == nullptr ? name_holder{} : held->holder;
 }
 
+name_holder directory_server::handle(const find_name& asked) { return holder_of(asked.name); }
+
 void directory_server::handle(request<await_change> asked) {
-  const entry* const held = current(asked->name);
-  const name_holder now = held == nullptr ? name_holder{} : held->holder;
+  const name_holder now = holder_of(asked->name);
   if (now != asked->known) return asked.reply(now);
   if (waiting_.size() >= options_.max_waiting)
     return asked.fail(refused("directory_options::max_waiting calls wait already"));

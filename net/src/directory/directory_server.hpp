@@ -44,6 +44,7 @@ class directory_server final : public server {
 
   [[nodiscard]] std::string fault_in(std::string_view name, std::chrono::nanoseconds ttl) const;
   [[nodiscard]] entry* current(const std::string& name);
+  [[nodiscard]] name_holder holder_of(const std::string& name);
   void enter(const std::string& name, const name_holder& holder, std::chrono::nanoseconds ttl);
   void take_out(table::iterator at);
   [[nodiscard]] bool restore(const keep_name& asked);
