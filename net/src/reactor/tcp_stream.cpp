@@ -25,6 +25,8 @@ template <class Operation>
 void tcp_stream::connection::through(Operation&& operation) {
   if (tls != nullptr)
     operation(*tls);
+  else if (secured)
+    throw std::logic_error("a stream carries nothing until the handshake of TLS is over");
   else
     operation(socket);
 }
@@ -131,9 +133,9 @@ void tcp_stream::write_some(std::span<const std::byte> from, handler done) {
 
 // The handshake is the first thing read, so whatever ends a read ends it.
 void tcp_stream::start_tls(tls_context& ours, tls_side side, tls_handler done) {
-  if (connection_->tls != nullptr)
+  if (connection_->secured)
     throw std::logic_error("a stream goes on over TLS once, before anything is read or written");
-  connection_->tls = std::make_shared<tls_layer>(connection_->socket, ours.native());
+  connection_->secured = true;
   const bool begun =
       begin(&connection::reading, 1, [c = connection_.get(), done = std::move(done)](auto over) {
         if (over)
@@ -141,12 +143,30 @@ void tcp_stream::start_tls(tls_context& ours, tls_side side, tls_handler done) {
         else
           done(over.error());
       });
-  if (begun)
-    connection_->tls->async_handshake(
-        side == tls_side::dialler ? asio::ssl::stream_base::client : asio::ssl::stream_base::server,
-        [c = connection_](const boost::system::error_code& failed) {
-          c->finish(&connection::reading, failed, 1);
-        });
+  if (!begun) return;
+  std::unique_ptr<SSL, decltype(&::SSL_free)> ssl(::SSL_new(ours.native().native_handle()),
+                                                  &::SSL_free);
+  if (ssl == nullptr) throw std::bad_alloc();
+  if (side == tls_side::dialler) return connection::shake_hands(connection_, ssl.release(), side);
+  // A dialler that says nothing costs a socket, and not the 70 KB that are made for one that does.
+  connection_->socket.async_wait(stream_socket::wait_read,
+                                 [c = connection_, side, ssl = std::move(ssl)](
+                                     const boost::system::error_code& failed) mutable {
+                                   if (failed || !c->open)
+                                     return c->finish(&connection::reading, failed, 0);
+                                   connection::shake_hands(c, ssl.release(), side);
+                                 });
+}
+
+// Takes the SSL over.
+void tcp_stream::connection::shake_hands(const std::shared_ptr<connection>& self, SSL* ssl,
+                                         tls_side side) {
+  self->tls = std::make_shared<tls_layer>(self->socket, ssl);
+  self->tls->async_handshake(
+      side == tls_side::dialler ? asio::ssl::stream_base::client : asio::ssl::stream_base::server,
+      [self](const boost::system::error_code& failed) {
+        self->finish(&connection::reading, failed, 1);
+      });
 }
 
 void tcp_stream::close() noexcept {

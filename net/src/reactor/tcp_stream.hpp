@@ -6,6 +6,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -52,7 +53,8 @@ class tcp_stream final : public stream, reactor::guest {
   struct connection {
     stream_socket socket;
     endpoint peer;
-    std::shared_ptr<tls_layer> tls = {};  // over the socket, once it goes on so
+    bool secured = false;                 // goes on over TLS
+    std::shared_ptr<tls_layer> tls = {};  // over the socket, once that has begun
     direction reading{"read from"};
     direction writing{"write to"};
     bool open = true;
@@ -64,6 +66,7 @@ class tcp_stream final : public stream, reactor::guest {
     void through(Operation&& operation);
     [[nodiscard]] io_error failure(const direction& way,
                                    const boost::system::error_code& failed) const;
+    static void shake_hands(const std::shared_ptr<connection>& self, SSL* ssl, tls_side side);
     void say_end(const std::shared_ptr<connection>& self);
     void close() noexcept;
     void reset() noexcept;
