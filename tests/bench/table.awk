@@ -16,10 +16,12 @@ FNR == NR {
 FNR == 1 { FS = "\t"; $0 = $0 }
 
 {
-  value["troupe"] = $3; value["caf"] = $4; value["erlang"] = $5
+  for (peer = 4; peer <= 5; ++peer) plain[$1, peer] = $peer
+  base = $1; sub(/_tls$/, "", base)
+  value["troupe"] = $3; value["caf"] = plain[base, 4]; value["erlang"] = plain[base, 5]
   if (json) print_json()
-  else printf "%-20s %12s %12s %12s  %-34s %8s %8s  %s\n", $1, number($3), number($4), number($5), $2,
-              times("caf"), times("erlang"), judge($1)
+  else printf "%-20s %12s %12s %12s  %-34s %8s %8s  %s\n", $1, number($3), number(value["caf"]),
+              number(value["erlang"]), $2, times("caf"), times("erlang"), judge($1)
 }
 
 END {

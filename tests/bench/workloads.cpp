@@ -39,10 +39,13 @@ constexpr auto all = std::to_array<workload>({
      remote_ping_pong},
     {"remote_ping_pong_unix", place::remote, "the same over a socket of the Unix domain",
      remote_ping_pong_unix},
+    {"remote_ping_pong_tls", place::remote, "the same over TLS", remote_ping_pong_tls},
     {"remote_flood", place::remote, "2,000,000 messages from one node to a counter on another",
      remote_flood},
+    {"remote_flood_tls", place::remote, "the same over TLS", remote_flood_tls},
     {"remote_echo_1mib", place::remote, "300 messages of 1 MiB to another node and back",
      remote_echo_1mib},
+    {"remote_echo_1mib_tls", place::remote, "the same over TLS", remote_echo_1mib_tls},
 });
 
 }  // namespace

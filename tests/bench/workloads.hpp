@@ -51,7 +51,10 @@ void idle(run& bench);
 // remote.cpp
 void remote_ping_pong(run& bench);
 void remote_ping_pong_unix(run& bench);
+void remote_ping_pong_tls(run& bench);
 void remote_flood(run& bench);
+void remote_flood_tls(run& bench);
 void remote_echo_1mib(run& bench);
+void remote_echo_1mib_tls(run& bench);
 
 }  // namespace bench
