@@ -58,6 +58,8 @@ class outbound_queue {
     std::size_t items_ = 0;
     std::size_t bytes_ = 0;
   };
+  /// Whether nothing waits; of what others push, a guess. Any thread.
+  [[nodiscard]] bool empty() const noexcept { return items_.load(std::memory_order_relaxed) == 0; }
   /// What waits, pushed and taken together; a guess while others push. Any thread.
   [[nodiscard]] std::size_t bytes() const noexcept {
     return bytes_.load(std::memory_order_relaxed);

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::chrono::nanoseconds first_pause = 100ms;
 constexpr std::chrono::nanoseconds longest_pause = 5s;
+// A longer message is encoded by the executor, so that no sender waits for another one's.
+constexpr std::size_t most_put_out_bytes = 4096;
 
 // What only makes sense on the connection that it belongs to opens no new one.
 bool needs_connection(message& what) {
@@ -78,6 +80,14 @@ pid sender_of(pid running, message& what) {
 
 }  // namespace
 
+remote_node::remote_node(cluster& owner, node_name name)
+    : cluster_(owner),
+      name_(std::move(name)),
+      outbox_(owner.home(), owner.bounds(),
+              {.busy_bytes = owner.options().busy_bytes,
+               .max_messages = owner.options().max_queued_messages,
+               .max_bytes = owner.options().max_queued_bytes}) {}
+
 remote_node::~remote_node() {
   outgoing* list = queue_.take_all();
   while (list != nullptr) delete std::exchange(list, list->next);
@@ -91,10 +101,26 @@ remote_node::outgoing::outgoing(pid sender, destination target, message content)
       what(std::move(content)),
       bytes(sizeof(outgoing) + footprint(what)) {}
 
+void remote_node::come() noexcept {
+  cluster_.post([self = shared_from_this()] { self->flush(); });
+}
+
 void remote_node::enqueue(std::unique_ptr<outgoing> item) noexcept {
   const auto& most = cluster_.options();
-  if (queue_.push(item.release(), {most.max_queued_messages, most.max_queued_bytes}))
-    cluster_.post([self = shared_from_this()] { self->flush(); });
+  const std::size_t put_out = outbox_.bytes();
+  const std::size_t left = most.max_queued_bytes - std::min(most.max_queued_bytes, put_out);
+  if (queue_.push(item.release(), {most.max_queued_messages, left})) come();
+}
+
+// The short way, of one plain message to a process of the node that is connected. Whoever has sent
+// something that still waits for the executor stays behind it.
+bool remote_node::put_out(pid from, const destination& to, message& what) noexcept {
+  if (to.named() || what.type().kind != message_kind::value || !queue_.empty() || is_paused(to))
+    return false;
+  if (footprint(what) > most_put_out_bytes) return false;
+  const auto done = outbox_.put(from, to.id(), what);
+  if (done == outbox::result::first) come();
+  return done != outbox::result::refused;
 }
 
 void remote_node::push(pid from, const destination& to, message what) noexcept {
@@ -102,9 +128,10 @@ void remote_node::push(pid from, const destination& to, message what) noexcept {
 }
 
 bool remote_node::send(pid from, const destination& to, message what) noexcept {
+  if (put_out(from, to, what)) return true;
   auto item = std::make_unique<outgoing>(from, to, std::move(what));
   const bool paused = is_paused(to);
-  if (paused || queue_.bytes() > cluster_.options().busy_bytes) [[unlikely]] {
+  if (paused || outbox_.bytes() + queue_.bytes() > cluster_.options().busy_bytes) [[unlikely]] {
     const bool may_refuse = may_be_refused(item->what);
     if (may_refuse && cluster_.options().when_busy == overflow::refuse)
       return refuse(to, std::move(item->what));
@@ -163,13 +190,15 @@ void remote_node::let_go(std::vector<pid> held) {
 }
 
 bool remote_node::has_room() const noexcept {
-  return queue_.bytes() <= cluster_.options().busy_bytes / 2;
+  return outbox_.bytes() + queue_.bytes() <= cluster_.options().busy_bytes / 2;
 }
 
 void remote_node::flush() {
   take_pushed();
   send_or_dial();
-  if (has_room()) let_go(std::exchange(held_, {}));
+  if (!has_room()) return;
+  let_go(std::exchange(held_, {}));
+  let_go(outbox_.take_held());
 }
 
 void remote_node::send_or_dial() {
@@ -198,9 +227,15 @@ void remote_node::send_waiting() {
   const auto session = session_;
   outgoing_queue::departures gone(queue_);
   take_fragmented(gone);
-  if (waiting_.empty()) return;
+  send_ready(false);
   while (!waiting_.empty() && session->has_room() && session_ == session) send_next(gone);
   session->flush();
+}
+
+// What was put out is older than what waits.
+void remote_node::send_ready(bool all) {
+  while (outbox_.bytes() != 0 && (all || session_->has_room()))
+    if (outbox_.take(ready_)) session_->send_ready(ready_);
 }
 
 void remote_node::send_next(outgoing_queue::departures& gone) {
@@ -217,11 +252,26 @@ void remote_node::send_next(outgoing_queue::departures& gone) {
     order->reply();
   } else if (is_stale(item->to)) {
     core::bounce(cluster_.home(), item->to, std::move(item->what), exit_reason::noproc);
-  } else if (const auto number = session_->send(item->to, std::move(item->what))) {
+  } else {
+    send_through(std::move(item), gone);
+  }
+}
+
+void remote_node::send_through(std::unique_ptr<outgoing> item, outgoing_queue::departures& gone) {
+  if (session_->starts_numbers_anew()) {
+    outbox_.forget_types();  // first: nobody puts the old numbers behind the new ones
+    send_ready(true);
+  }
+  const message_type& type = item->what.type();
+  const auto fragmented = session_->send(item->to, std::move(item->what));
+  if (fragmented) {
     gone.take_back(*item);
     lanes_.close(item->from, item->to);
-    fragmented_.emplace(*number, std::move(item));
+    fragmented_.emplace(*fragmented, std::move(item));
   }
+  if (session_ == nullptr || type.kind != message_kind::value) return;
+  const std::string_view name = type.value->name;
+  if (const auto number = session_->number_of(name)) outbox_.learn(name, *number);
 }
 
 // What is whole now opens its lane: what waits for lanes is looked at again, before all else.
@@ -288,6 +338,7 @@ void remote_node::drop_session() {
   fragmented_.clear();
   lanes_.open_all();
   unstick();
+  let_go(outbox_.close());
   decltype(paused_) paused;
   {
     const std::unique_lock lock(mutex_);
@@ -354,6 +405,7 @@ void remote_node::joined(const std::shared_ptr<session>& up) {
     cluster_.went_down(before->peer(), why);
   }
   cluster_.came_up(up->peer());
+  outbox_.open(up->index());
   flush();
 }
 

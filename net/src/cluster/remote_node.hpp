@@ -13,6 +13,7 @@
 
 #include "cluster/lanes.hpp"
 #include "cluster/outbound_queue.hpp"
+#include "cluster/outbox.hpp"
 #include "platform/lock.hpp"
 #include "protocol/node_name.hpp"
 
@@ -31,7 +32,7 @@ struct connect_order {
 /// thread; all else runs on the transport's executor.
 class remote_node final : public std::enable_shared_from_this<remote_node> {
  public:
-  remote_node(cluster& owner, node_name name) : cluster_(owner), name_(std::move(name)) {}
+  remote_node(cluster& owner, node_name name);
   remote_node(const remote_node&) = delete;
   remote_node& operator=(const remote_node&) = delete;
   ~remote_node();
@@ -90,16 +91,20 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
     std::uint64_t bit;
     std::vector<pid> held = {};
   };
+  [[nodiscard]] bool put_out(pid from, const destination& to, message& what) noexcept;
   void enqueue(std::unique_ptr<outgoing> item) noexcept;
   static std::uint64_t bit_of(const destination& to) noexcept;
   [[nodiscard]] bool is_paused(const destination& to) const;
   [[nodiscard]] bool has_room() const noexcept;
   bool refuse(const destination& to, message what) const noexcept;
 
+  void come() noexcept;
   void take_pushed();
   void send_or_dial();
   void send_waiting();
+  void send_ready(bool all);
   void send_next(outgoing_queue::departures& gone);
+  void send_through(std::unique_ptr<outgoing> item, outgoing_queue::departures& gone);
   void take_fragmented(outgoing_queue::departures& gone);
   void unstick();
   void keep_held(const outgoing& item);
@@ -111,10 +116,12 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
 
   cluster& cluster_;
   const node_name name_;
+  outbox outbox_;
   outgoing_queue queue_;
 
   std::deque<std::unique_ptr<outgoing>> waiting_;  // oldest first
   std::shared_ptr<session> session_;               // the one that is up
+  std::vector<std::byte> ready_;                   // from the outbox, on their way to it
   // Those that are sent in fragments, by the session's number, and what waits for its lane.
   std::map<std::uint32_t, std::unique_ptr<outgoing>> fragmented_;
   lanes lanes_;

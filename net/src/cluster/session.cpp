@@ -203,6 +203,14 @@ std::optional<std::uint32_t> session::send(const destination& to, message what) 
   return std::exchange(divided_, std::nullopt);
 }
 
+void session::send_ready(std::vector<std::byte>& frames) {
+  if (leaving_ || ended_) return;
+  if (out_.empty())
+    out_.swap(frames);
+  else
+    out_.insert(out_.end(), frames.begin(), frames.end());
+}
+
 void session::write(const wire::frame& frame) {
   if (leaving_ || ended_) return;
   const std::size_t start = out_.size();

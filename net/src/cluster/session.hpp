@@ -30,6 +30,14 @@ class session final : public std::enable_shared_from_this<session>, private conn
   /// A message for the node; only once it is up. If it is long and goes in fragments: the number by
   /// which `take_fragmented` names it when the last has been written.
   std::optional<std::uint32_t> send(const destination& to, message what);
+  /// Frames that are ready, each whole; only if there is room. Gives a buffer back for them.
+  void send_ready(std::vector<std::byte>& frames);
+  /// The number that such frames have for the type; and whether the next `send` may give these
+  /// anew.
+  [[nodiscard]] std::optional<std::uint32_t> number_of(std::string_view type) const {
+    return engine_->number_of(type);
+  }
+  [[nodiscard]] bool starts_numbers_anew() const noexcept { return engine_->starts_numbers_anew(); }
   [[nodiscard]] std::vector<std::uint32_t> take_fragmented() {
     return std::exchange(fragmented_, {});
   }

@@ -89,6 +89,12 @@ class connection final : private pid_mapper {
     return last_number_ > max_definitions / 2;
   }
 
+  /// The number that frames have for the type, if it has been given one.
+  [[nodiscard]] std::optional<std::uint32_t> number_of(std::string_view type) const {
+    const auto known = type_numbers_.find(type.data());
+    return known == type_numbers_.end() ? std::nullopt : std::optional(known->second);
+  }
+
   /// One frame of the peer. A text says how it broke the protocol: the connection must be closed.
   [[nodiscard]] std::optional<std::string> on_frame(std::span<const std::byte> body);
   /// Set once the peer has said goodbye: what follows is only the end of the stream.

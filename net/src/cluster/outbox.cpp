@@ -1,0 +1,97 @@
+#include "cluster/outbox.hpp"
+
+#include <mutex>
+#include <utility>
+
+#include "wire/codec.hpp"
+#include "wire/send_frame.hpp"
+
+namespace troupe::net::internal {
+
+namespace {
+
+// Pids of the two nodes of the connection. Others need numbers, which the executor gives.
+class two_nodes final : public pid_mapper {
+ public:
+  explicit two_nodes(std::uint32_t peer) noexcept : peer_(peer) {}
+  wire_pid to_wire(pid p) override {
+    third_ |= p.node != 0 && p.node != peer_;
+    return {p.node == 0 ? 0U : 1U, p.id};
+  }
+  std::optional<pid> from_wire(wire_pid) override { return std::nullopt; }
+  [[nodiscard]] bool met_a_third() const noexcept { return third_; }
+
+ private:
+  std::uint32_t peer_;
+  bool third_ = false;
+};
+
+}  // namespace
+
+outbox::result outbox::put(pid from, pid to, const message& what) {
+  const type_info& type = *what.type().value;
+  const std::lock_guard lock(mutex_);
+  const std::size_t before = bytes_.load(std::memory_order_relaxed);
+  if (!open_ || to.node != peer_ || messages_ >= most_.max_messages || before >= most_.max_bytes)
+    return result::refused;
+  const auto known = types_.find(type.name.data());
+  if (known == types_.end()) return result::refused;
+  payload_.clear();
+  two_nodes pids(peer_);
+  // What is wrong with it is told by the executor, which tries again.
+  if (encode(type, what.value(), payload_, pids, bounds_) || pids.met_a_third())
+    return result::refused;
+  if (latest_.frames.size() >= chunk_bytes) full_.push_back(std::exchange(latest_, {}));
+  const std::size_t start = latest_.frames.size();
+  append_frame(latest_.frames, {.target = to.id, .type = known->second, .payload = payload_});
+  ++latest_.messages;
+  ++messages_;
+  bytes_.store(before + latest_.frames.size() - start, std::memory_order_relaxed);
+  if (before > most_.busy_bytes && troupe::internal::hold_sender(home_)) held_.push_back(from);
+  return before == 0 ? result::first : result::put;
+}
+
+void outbox::open(std::uint32_t peer) {
+  const std::lock_guard lock(mutex_);
+  open_ = true;
+  peer_ = peer;
+}
+
+std::vector<pid> outbox::close() {
+  const std::lock_guard lock(mutex_);
+  open_ = false;
+  types_.clear();
+  latest_ = {};
+  full_.clear();
+  messages_ = 0;
+  bytes_.store(0, std::memory_order_relaxed);
+  return std::exchange(held_, {});
+}
+
+void outbox::learn(std::string_view type, std::uint32_t number) {
+  const std::lock_guard lock(mutex_);
+  types_.emplace(type.data(), number);
+}
+
+void outbox::forget_types() {
+  const std::lock_guard lock(mutex_);
+  types_.clear();
+}
+
+bool outbox::take(std::vector<std::byte>& frames) {
+  frames.clear();
+  const std::lock_guard lock(mutex_);
+  chunk& oldest = full_.empty() ? latest_ : full_.front();
+  frames.swap(oldest.frames);
+  messages_ -= std::exchange(oldest.messages, 0);
+  bytes_.store(bytes_.load(std::memory_order_relaxed) - frames.size(), std::memory_order_relaxed);
+  if (!full_.empty()) full_.pop_front();
+  return !frames.empty();
+}
+
+std::vector<pid> outbox::take_held() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(held_, {});
+}
+
+}  // namespace troupe::net::internal
