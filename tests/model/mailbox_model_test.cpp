@@ -48,6 +48,25 @@ class model_process {
     return false;
   }
 
+  // Two in one step.
+  bool send(letter* older, letter* newer) {
+    newer->next = older;
+    switch (mail_.push(newer, older, 1)) {
+      case push_result::pushed: return true;
+      case push_result::woken:
+        wakes_ = wakes_ + 1;
+        older->next = nullptr;
+        handed_over_ = troupe::internal::reversed<&letter::next>(newer);
+        take_turn();
+        return true;
+      case push_result::refused: break;
+    }
+    run_.require(gone_, "refused, and what the process did before is not seen");
+    discard(older);
+    discard(newer);
+    return false;
+  }
+
   void take_turn() {
     do {
       letter* list = handed_over_;
@@ -116,6 +135,22 @@ TEST_CASE(
       });
     run.join();
     run.require(p.taken() == 4, "mail was left");
+  });
+}
+
+TEST_CASE("mail that comes several at a time is taken in order with all other mail") {
+  always({.preemptions = 2, .deep_preemptions = 3}, [](execution& run) {
+    model_process p(run);
+    run.start("worker", [&] { p.take_turn(); });
+    run.start("network", [&] {
+      p.send(make<letter>(1, 1), make<letter>(1, 2));
+      p.send(make<letter>(1, 3), make<letter>(1, 4));
+    });
+    run.start("sender", [&] {
+      for (int i = 1; i <= 2; ++i) p.send(make<letter>(2, i));
+    });
+    run.join();
+    run.require(p.taken() == 6, "mail was left");
   });
 }
 

@@ -56,6 +56,10 @@ std::shared_ptr<poller> poller_of(engine& home,
 void deliver(engine& home, const destination& to, message what) noexcept;
 /// The same for what was sent or called there, which a full mailbox may refuse.
 void send(engine& home, const destination& to, message what) noexcept;
+/// The same for several that came one after the other for one process, in one step: `count_of_them`
+/// mails, linked by `next` from the newest to the oldest.
+void send_several(engine& home, pid to, message_node* newest, message_node* oldest,
+                  std::size_t count_of_them) noexcept;
 /// What the senders of an undeliverable message are owed: a failed reply, a `down`, an exit signal.
 /// Nothing for plain messages.
 void bounce(engine& home, const destination& to, message what, const exit_reason& why) noexcept;

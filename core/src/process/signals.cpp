@@ -219,7 +219,8 @@ void fail_with_exception() noexcept {
 }
 
 void take_up(process_slot& slot) {
-  if (message_node* const first = slot.take_handed_over()) take_in(slot, first);
+  for (message_node* list = slot.take_handed_over(); list != nullptr;)
+    take_in(slot, std::exchange(list, list->next));
   const bool alone = slot.first == nullptr;
   message_node* list = slot.mail.take_all();
   std::size_t taken = 0;

@@ -81,6 +81,24 @@ void engine::deliver(pid to, message_node* node) noexcept {
   push(to, table.find(to), node, {});
 }
 
+void engine::send_several(pid to, message_node* newest, message_node* oldest,
+                          std::size_t count_of_them) noexcept {
+  process_slot* const slot =
+      to.local() && !to.bounded() && watch == nullptr ? table.find(to) : nullptr;
+  auto done = push_result::refused;
+  if (slot != nullptr) done = slot->mail.push(newest, oldest, to.generation());
+  if (done == push_result::pushed)
+    return count(*this, &tally::sent, static_cast<std::int64_t>(count_of_them));
+  oldest->next = nullptr;
+  message_node* list = reversed<&message_node::next>(newest);
+  if (done == push_result::woken) {
+    count(*this, &tally::sent, static_cast<std::int64_t>(count_of_them));
+    slot->hand_over(list);
+    return schedule(*slot);
+  }
+  while (list != nullptr) send(to, std::exchange(list, list->next));
+}
+
 void engine::deliver_uncommonly(pid to, message_node* node) noexcept {
   if (!to.local()) return deliver(destination(to), node);
   process_slot* const slot = table.find(to);
@@ -225,6 +243,11 @@ void deliver(engine& home, const destination& to, message what) noexcept {
 
 void send(engine& home, const destination& to, message what) noexcept {
   home.send(to, what.release());
+}
+
+void send_several(engine& home, pid to, message_node* newest, message_node* oldest,
+                  std::size_t count_of_them) noexcept {
+  home.send_several(to, newest, oldest, count_of_them);
 }
 
 void bounce(engine& home, const destination& to, message what, const exit_reason& why) noexcept {

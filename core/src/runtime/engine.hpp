@@ -69,6 +69,9 @@ class engine {
     return true;
   }
   bool send(const destination& to, message_node* node) noexcept;
+  // In one step for all, but for what has bounds; linked from the newest to the oldest.
+  void send_several(pid to, message_node* newest, message_node* oldest,
+                    std::size_t count_of_them) noexcept;
   // The process that runs on this thread, if it is one of this system.
   [[nodiscard]] pid running_process() const noexcept;
   // That process waits at its next co_await, for a room_sent. False if it does already.

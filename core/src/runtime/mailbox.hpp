@@ -44,12 +44,16 @@ class mailbox {
   // try_idle: the caller that wakes the process sees what it did before. The acquires of what is
   // merely read pair with close: who is refused sees what was released before.
   push_result push(Node* node, std::uint32_t generation) noexcept {
+    return push(node, node, generation);
+  }
+  // The same for several at once, linked from the newest to the oldest, in one step.
+  push_result push(Node* newest, Node* oldest, std::uint32_t generation) noexcept {
     std::uint64_t seen = word_.load(std::memory_order_acquire);
     for (;;) {
       if ((seen & tag_mask) != tag(generation)) return push_result::refused;
       const bool idle = (seen & scheduled) == 0;  // and so without mail
-      node->next = pointer(seen);
-      const std::uint64_t wanted = tag(generation) | (idle ? 0 : address(node)) | scheduled;
+      oldest->next = pointer(seen);
+      const std::uint64_t wanted = tag(generation) | (idle ? 0 : address(newest)) | scheduled;
       if (word_.compare_exchange_weak(seen, wanted, std::memory_order_acq_rel,
                                       std::memory_order_acquire))
         return idle ? push_result::woken : push_result::pushed;

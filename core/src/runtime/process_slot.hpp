@@ -14,8 +14,8 @@ struct relations;
 // All that a process needs besides its body: one cache line. Other threads reach the tenancy only;
 // the rest belongs to the worker that runs the process (or that spawns it).
 struct alignas(64) process_slot : tenancy<std_sync, message_node> {
-  // Whoever wakes the process hands over the first mail, before it schedules it: it stands where
-  // the next one goes, and is not part of the queue before the owner has taken it up.
+  // Whoever wakes the process hands over the first mail, oldest first, before it schedules it: it
+  // stands where the next one goes, and is not part of the queue before the owner has taken it up.
   void hand_over(message_node* node) noexcept { *last = node; }
   message_node* take_handed_over() noexcept { return std::exchange(*last, nullptr); }
   // Owner: whether there is something to take up.

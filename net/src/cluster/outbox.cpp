@@ -34,8 +34,11 @@ outbox::result outbox::put(pid from, pid to, const message& what) {
   const std::size_t before = bytes_.load(std::memory_order_relaxed);
   if (!open_ || to.node != peer_ || messages_ >= most_.max_messages || before >= most_.max_bytes)
     return result::refused;
-  const auto known = types_.find(type.name.data());
-  if (known == types_.end()) return result::refused;
+  const known_type* const known = find(type);
+  if (known == nullptr) return result::refused;
+  if (known->size == extent::unknown) return result::refused;
+  if (known->size == extent::measured && held_bytes(type, what.value()) > longest)
+    return result::refused;
   payload_.clear();
   two_nodes pids(peer_);
   // What is wrong with it is told by the executor, which tries again.
@@ -43,7 +46,7 @@ outbox::result outbox::put(pid from, pid to, const message& what) {
     return result::refused;
   if (latest_.frames.size() >= chunk_bytes) full_.push_back(std::exchange(latest_, {}));
   const std::size_t start = latest_.frames.size();
-  append_frame(latest_.frames, {.target = to.id, .type = known->second, .payload = payload_});
+  append_frame(latest_.frames, {.target = to.id, .type = known->number, .payload = payload_});
   ++latest_.messages;
   ++messages_;
   bytes_.store(before + latest_.frames.size() - start, std::memory_order_relaxed);
@@ -61,6 +64,7 @@ std::vector<pid> outbox::close() {
   const std::lock_guard lock(mutex_);
   open_ = false;
   types_.clear();
+  latest_name_ = nullptr;
   latest_ = {};
   full_.clear();
   messages_ = 0;
@@ -68,14 +72,25 @@ std::vector<pid> outbox::close() {
   return std::exchange(held_, {});
 }
 
-void outbox::learn(std::string_view type, std::uint32_t number) {
+const outbox::known_type* outbox::find(const type_info& type) {
+  if (type.name.data() == latest_name_) return &latest_type_;
+  const auto known = types_.find(type.name.data());
+  if (known == types_.end()) return nullptr;
+  latest_name_ = known->first;
+  latest_type_ = known->second;
+  return &latest_type_;
+}
+
+void outbox::learn(const type_info& type, std::uint32_t number) {
   const std::lock_guard lock(mutex_);
-  types_.emplace(type.data(), number);
+  const extent size = type.size > longest ? extent::unknown : extent_of(type);
+  types_.emplace(type.name.data(), known_type{number, size});
 }
 
 void outbox::forget_types() {
   const std::lock_guard lock(mutex_);
   types_.clear();
+  latest_name_ = nullptr;
 }
 
 bool outbox::take(std::vector<std::byte>& frames) {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cluster/footprint.hpp"
 #include "platform/lock.hpp"
 #include "wire/limits.hpp"
 
@@ -46,7 +47,7 @@ class outbox {
   /// What is here is lost. Gives those that were held.
   [[nodiscard]] std::vector<pid> close();
   /// The connection has given the type that number; or gives numbers out anew.
-  void learn(std::string_view type, std::uint32_t number);
+  void learn(const type_info& type, std::uint32_t number);
   void forget_types();
   /// The oldest frames, about as many as one write takes; false if there are none. The buffer that
   /// is given for them is used again.
@@ -55,19 +56,28 @@ class outbox {
   [[nodiscard]] std::vector<pid> take_held();
 
  private:
+  struct known_type {
+    std::uint32_t number;
+    extent size;
+  };
+  [[nodiscard]] const known_type* find(const type_info& type);
   struct chunk {
     std::vector<std::byte> frames;
     std::size_t messages = 0;
   };
+  // A longer message is encoded by the executor, so that no sender waits for another one's.
+  static constexpr std::size_t longest = 4096;
   static constexpr std::size_t chunk_bytes = std::size_t{64} << 10;
 
   troupe::internal::engine& home_;
   const limits bounds_;
   const room most_;
-  platform::mutex mutex_;  // of all below
+  platform::light_mutex mutex_;  // of all below
   bool open_ = false;
   std::uint32_t peer_ = 0;
-  std::unordered_map<const char*, std::uint32_t> types_;  // by the address of a constant name
+  std::unordered_map<const char*, known_type> types_;  // by the address of a constant name
+  const char* latest_name_ = nullptr;  // most messages are of the type of the one before
+  known_type latest_type_{};
   std::string payload_;
   chunk latest_;
   std::deque<chunk> full_;  // before that, oldest first

@@ -1,6 +1,7 @@
 #include "cluster/remote_node.hpp"
 
 #include "cluster/cluster.hpp"
+#include "cluster/footprint.hpp"
 #include "cluster/group_exchange.hpp"
 #include "cluster/session.hpp"
 
@@ -15,8 +16,6 @@ namespace {
 
 constexpr std::chrono::nanoseconds first_pause = 100ms;
 constexpr std::chrono::nanoseconds longest_pause = 5s;
-// A longer message is encoded by the executor, so that no sender waits for another one's.
-constexpr std::size_t most_put_out_bytes = 4096;
 
 // What only makes sense on the connection that it belongs to opens no new one.
 bool needs_connection(message& what) {
@@ -32,38 +31,6 @@ bool needs_connection(message& what) {
 // What nodes say to each other in messages must not get lost by flow control.
 bool may_be_refused(message& what) {
   return what.get_if<group_news>() == nullptr && what.get_if<request<connect_order>>() == nullptr;
-}
-
-// Bytes that a value holds beside itself, as far as its type tells.
-std::size_t held_bytes(const type_info& type, const void* value) {
-  std::size_t sum = 0;
-  switch (type.form) {
-    case shape::text:
-    case shape::bytes: return type.view(value).size();
-    case shape::record:
-      for (std::size_t i = 0; i < type.parts.size(); ++i)
-        sum += held_bytes(*type.parts[i], type.part(const_cast<void*>(value), i));
-      return sum;
-    case shape::sequence:
-    case shape::optional: {
-      struct state {
-        const type_info& element;
-        std::size_t& sum;
-      } of{*type.parts[0], sum};
-      const auto add = [](void* s, const void* item) {
-        const auto& [element, total] = *static_cast<state*>(s);
-        total += element.size + held_bytes(element, item);
-      };
-      type.each(value, add, &of);
-      return sum;
-    }
-    default: return 0;
-  }
-}
-
-std::size_t footprint(const message& what) {
-  const message_type& type = what.type();
-  return type.size + (type.value == nullptr ? 0 : held_bytes(*type.value, what.value()));
 }
 
 exit_reason no_connection(const std::string& why) {
@@ -117,7 +84,6 @@ void remote_node::enqueue(std::unique_ptr<outgoing> item) noexcept {
 bool remote_node::put_out(pid from, const destination& to, message& what) noexcept {
   if (to.named() || what.type().kind != message_kind::value || !queue_.empty() || is_paused(to))
     return false;
-  if (footprint(what) > most_put_out_bytes) return false;
   const auto done = outbox_.put(from, to.id(), what);
   if (done == outbox::result::first) come();
   return done != outbox::result::refused;
@@ -270,8 +236,8 @@ void remote_node::send_through(std::unique_ptr<outgoing> item, outgoing_queue::d
     fragmented_.emplace(*fragmented, std::move(item));
   }
   if (session_ == nullptr || type.kind != message_kind::value) return;
-  const std::string_view name = type.value->name;
-  if (const auto number = session_->number_of(name)) outbox_.learn(name, *number);
+  if (const auto number = session_->number_of(type.value->name))
+    outbox_.learn(*type.value, *number);
 }
 
 // What is whole now opens its lane: what waits for lanes is looked at again, before all else.

@@ -180,6 +180,7 @@ void session::take(std::span<const std::byte> bytes) {
     else
       take_frame(*body);
   }
+  pass_on();
   if (!ended_ && !leaving_ && splitter_.error())
     leave(wire::goodbye::protocol_error, splitter_.error()->text());
   flush();
@@ -344,18 +345,34 @@ void session::end(const std::string& why) {
 // --- what the connection asks for ---------------------------------------------------------------
 
 void session::deliver(const destination& to, message what) {
+  pass_on();
   if (to.named() && !cluster_.is_reachable(to.name()))
     return bounce(to, std::move(what), exit_reason::noproc);
   core::send(cluster_.home(), to, std::move(what));
 }
 void session::receive(const destination& to, message what, std::size_t bytes) {
-  if (!to.named()) {
-    core::send(cluster_.home(), to, std::move(what));
-    return unread_->add(to, to.id(), bytes);
+  if (to.named() || to.id().bounded()) {
+    pass_on();
+    const pid process = to.named() ? whereis(to.name()) : to.id();
+    core::send(cluster_.home(), process, std::move(what));
+    return unread_->add(to, process, bytes + unread_mail::message_bytes);
   }
-  const pid process = whereis(to.name());
-  core::send(cluster_.home(), process, std::move(what));
-  unread_->add(to, process, bytes);
+  if (arrived_.to != to.id() || arrived_.count == most_at_once) pass_on();
+  core::message_node* const node = what.release();
+  node->next = std::exchange(arrived_.newest, node);
+  if (arrived_.count++ == 0) {
+    arrived_.to = to.id();
+    arrived_.oldest = node;
+  }
+  arrived_.bytes += bytes + unread_mail::message_bytes;
+}
+
+// Before anything else reaches a process, and when all is read that has come.
+void session::pass_on() {
+  if (arrived_.count == 0) return;
+  const auto mail = std::exchange(arrived_, {});
+  core::send_several(cluster_.home(), mail.to, mail.newest, mail.oldest, mail.count);
+  unread_->add(mail.to, mail.to, mail.bytes);
 }
 bool session::pause(const destination& to, bool pause) { return remote_->pause(to, pause); }
 void session::bounce(const destination& to, message what, const exit_reason& why) {

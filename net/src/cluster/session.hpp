@@ -85,6 +85,8 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void end(const std::string& why);
   [[nodiscard]] std::string who() const;
 
+  void pass_on();
+
   // connection_host
   void write(const wire::frame& frame) override;
   void write(const send_frame& frame) override;
@@ -121,6 +123,15 @@ class session final : public std::enable_shared_from_this<session>, private conn
   std::optional<std::uint32_t> divided_;   // what is sent just now
   std::vector<std::uint32_t> fragmented_;  // whole since it was last asked
   std::shared_ptr<unread_mail> unread_;
+  // Mail that came for one process, and that it gets all at once: from the newest to the oldest.
+  struct {
+    pid to = {};
+    troupe::internal::message_node* newest = nullptr;
+    troupe::internal::message_node* oldest = nullptr;
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+  } arrived_;
+  static constexpr std::size_t most_at_once = 64;  // its process begins with the first of many
   bool write_under_way_ = false;
   std::optional<std::string> leaving_;  // why it closes once all is written
   bool ended_ = false;

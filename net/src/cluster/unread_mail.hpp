@@ -35,10 +35,10 @@ class unread_mail : public std::enable_shared_from_this<unread_mail> {
         mark_bytes_(allowed / marks_in_allowance),
         does_(std::move(does)) {}
 
-  /// A message has been delivered to that process, which the sender knows as that target.
+  /// Messages have been delivered to that process, which the sender knows as that target.
   void add(const destination& to, pid process, std::size_t bytes) {
     account& of = account_of(to);
-    of.unmarked += bytes + message_bytes;
+    of.unmarked += bytes;
     if (of.unmarked >= mark_bytes_) [[unlikely]]
       leave_mark(of, process);
   }

@@ -18,12 +18,6 @@ void append_big_endian(std::vector<std::byte>& to, std::size_t length) {
 
 }  // namespace
 
-std::uint32_t read_big_endian(std::span<const std::byte, 4> bytes) noexcept {
-  std::uint32_t value = 0;
-  for (const std::byte byte : bytes) value = (value << 8) | std::to_integer<std::uint32_t>(byte);
-  return value;
-}
-
 void append_part(std::vector<std::byte>& to, std::span<const std::byte> part) {
   append_big_endian(to, part.size());
   to.insert(to.end(), part.begin(), part.end());

@@ -10,7 +10,11 @@
 
 namespace troupe::net {
 
-[[nodiscard]] std::uint32_t read_big_endian(std::span<const std::byte, 4> bytes) noexcept;
+[[nodiscard]] inline std::uint32_t read_big_endian(std::span<const std::byte, 4> bytes) noexcept {
+  std::uint32_t value = 0;
+  for (const std::byte byte : bytes) value = (value << 8) | std::to_integer<std::uint32_t>(byte);
+  return value;
+}
 
 /// Appends `part` with its length as 4 bytes, big endian, in front: how a frame's body stands on
 /// the stream, and how the parts of the handshake's transcript are told from one another.

@@ -40,6 +40,15 @@ void frame_splitter::feed(std::span<const std::byte> chunk) {
 
 std::optional<std::span<const std::byte>> frame_splitter::next() {
   release_body();
+  if (prefix_size_ == 0 && rest_.size() >= prefix_.size()) [[likely]] {
+    // Most frames lie whole in what was read, many of them one after the other.
+    const std::uint32_t length = read_big_endian(rest_.first<frame_prefix_bytes>());
+    if (length != 0 && length <= cap_ && rest_.size() - prefix_.size() >= length) {
+      const auto body = rest_.subspan(prefix_.size(), length);
+      rest_ = rest_.subspan(prefix_.size() + length);
+      return body;
+    }
+  }
   if (prefix_size_ < prefix_.size() && !read_length()) return std::nullopt;
   if (buffer_.empty() && rest_.size() >= length_) {
     const auto body = rest_.first(length_);

@@ -3,8 +3,8 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
-#include <array>
 #include <cassert>
+#include <cstring>
 
 #include "troupe/frame.pb.h"
 #include "wire/body_reader.hpp"
@@ -30,9 +30,6 @@ constexpr std::uint8_t type_tag = tag(wire::value::kTypeFieldNumber, format::WIR
 constexpr std::uint8_t payload_tag =
     tag(wire::value::kPayloadFieldNumber, format::WIRETYPE_LENGTH_DELIMITED);
 
-// Five tags, three lengths and the type of up to 5 bytes, and the target of up to 10.
-constexpr std::size_t max_head_bytes = 5 + 4 * 5 + 10;
-
 std::size_t varint_size(std::uint64_t value) noexcept {
   return CodedOutputStream::VarintSize64(value);
 }
@@ -50,8 +47,9 @@ void append_frame(std::vector<std::byte>& to, const send_frame& frame) {
   const std::size_t body = 1 + varint_size(send) + send;
   assert(body <= INT32_MAX);
 
-  std::array<std::uint8_t, frame_prefix_bytes + max_head_bytes> head;
-  std::uint8_t* at = head.data();
+  const std::size_t start = to.size();
+  to.resize(start + frame_prefix_bytes + body);
+  auto* at = reinterpret_cast<std::uint8_t*>(to.data() + start);
   for (int shift = 24; shift >= 0; shift -= 8) *at++ = static_cast<std::uint8_t>(body >> shift);
   *at++ = send_tag;
   at = CodedOutputStream::WriteVarint64ToArray(send, at);
@@ -62,14 +60,10 @@ void append_frame(std::vector<std::byte>& to, const send_frame& frame) {
   at = CodedOutputStream::WriteVarint64ToArray(message, at);
   *at++ = type_tag;
   at = CodedOutputStream::WriteVarint64ToArray(frame.type, at);
-  if (!frame.payload.empty()) {
-    *at++ = payload_tag;
-    at = CodedOutputStream::WriteVarint64ToArray(frame.payload.size(), at);
-  }
-  const auto bytes = std::as_bytes(std::span(head.data(), at));
-  to.insert(to.end(), bytes.begin(), bytes.end());
-  const auto content = std::as_bytes(std::span(frame.payload));
-  to.insert(to.end(), content.begin(), content.end());
+  if (frame.payload.empty()) return;
+  *at++ = payload_tag;
+  at = CodedOutputStream::WriteVarint64ToArray(frame.payload.size(), at);
+  std::memcpy(at, frame.payload.data(), frame.payload.size());
 }
 
 std::optional<send_frame> read_send(std::span<const std::byte> body) {
