@@ -55,9 +55,10 @@ struct pair_with_takers {
         b(w.add_node("b", {}, options)) {
     a.net().connect(b.name());
   }
-  stream& add(const std::string& name, std::chrono::nanoseconds pace) {
+  stream& add(const std::string& name, std::chrono::nanoseconds pace,
+              troupe::mailbox_limits mailbox = {}) {
     stream& s = streams[name];
-    b.system().spawn_with({.name = name}, taker, pace, &s.taken);
+    b.system().spawn_with({.name = name, .mailbox = mailbox}, taker, pace, &s.taken);
     a.spawn(feeder, troupe::destination(name, b.name()), &s.sent);
     return s;
   }
@@ -145,6 +146,44 @@ TEST_CASE("who sends to a slow process of another node waits and its memory stay
   p.w.always("a slow process has little unread", [&] { return slow.sent - slow.taken <= most; });
   p.w.run_for(1min);
   CHECK(slow.taken > 5'900);  // it always has something to take
+  p.w.finish();
+}
+
+TEST_CASE("a mailbox that holds senders is passed by what is on its way from another node only") {
+  pair_with_takers p({.busy_bytes = little / 8});
+  constexpr std::uint64_t bound = 50;
+  const troupe::mailbox_limits limits{.messages = bound,
+                                      .when_full = troupe::overflow::hold_sender};
+  const stream& slow = p.add("slow", 10ms, limits);
+  const stream& stuck = p.add("stuck", 1h, limits);
+  const stream& quick = p.add("quick", 0ns, limits);
+  constexpr std::uint64_t on_its_way = 300;  // by far less than unread_bytes would let through
+  for (const stream* s : {&slow, &stuck, &quick})
+    p.w.always("what is beyond the bound was on its way",
+               [s] { return s->sent - s->taken <= bound + on_its_way; });
+  p.w.run_for(1min);
+  CHECK(slow.taken > 5'900);  // it always has something to take
+  CHECK(quick.taken > 100'000);
+  CHECK(p.b.system().message_counts().refused == 0);
+  p.w.finish();
+}
+
+TEST_CASE("a peer that sends on to a full mailbox is refused when it has its allowance there") {
+  pair_with_takers p({.unread_bytes = little / 4});
+  p.b.system().spawn_with(
+      {.name = "stuck", .mailbox = {.messages = 10, .when_full = troupe::overflow::hold_sender}},
+      [](context self) -> process { co_await self.sleep(1h); });
+  // Who calls is never held.
+  int refused = 0;
+  p.a.spawn([&](context self) -> process {
+    const troupe::destination stuck("stuck", p.b.name());
+    for (int i = 0; i < 10'000; ++i) {
+      auto answer = co_await self.try_call(stuck, ask_for_double{i}, 10ms);
+      refused += answer.reason().type() == "troupe::mailbox_full" ? 1 : 0;
+    }
+  });
+  p.w.run_for(2min);
+  CHECK(refused > 1'000);
   p.w.finish();
 }
 
@@ -249,12 +288,17 @@ TEST_CASE("two nodes that flood each other with calls and slow processes with me
     };
     const auto made = std::make_shared<progress>();
     const auto boot = [made](sim_node& here) {
-      here.system().spawn_with({.name = "slow"}, [](context self) -> process {
-        for (;;) {
-          (void)co_await self.receive<parcel>();
-          co_await self.sleep(std::chrono::milliseconds(self.random() % 20));
-        }
-      });
+      for (const troupe::mailbox_limits& limits :
+           {troupe::mailbox_limits{},
+            troupe::mailbox_limits{.messages = 20, .when_full = troupe::overflow::hold_sender}})
+        here.system().spawn_with(
+            {.name = limits.any() ? "bounded" : "slow", .mailbox = limits},
+            [](context self) -> process {
+              for (;;) {
+                (void)co_await self.receive<parcel>();
+                co_await self.sleep(std::chrono::milliseconds(self.random() % 20));
+              }
+            });
       here.system().spawn_with({.name = "doubles"}, [](context self) -> process {
         for (;;)
           co_await self.receive([&](troupe::request<ask_for_double> r) { r.reply(2 * r->value); });
@@ -264,15 +308,17 @@ TEST_CASE("two nodes that flood each other with calls and slow processes with me
     sim_node& a = w.add_node("a", boot, options);
     sim_node& b = w.add_node("b", boot, options);
     for (const auto& [from, to] : {std::pair(&a, &b), std::pair(&b, &a)}) {
-      from->spawn([made, name = to->name(), key = from->label()](context self) -> process {
-        for (std::uint64_t i = 1;; ++i) {
-          const std::size_t size = self.random() % 50 == 0 ? 100'000 : self.random() % 3000;
-          self.send({"slow", name}, parcel{i, std::string(size, 'x')});
-          ++made->of[key];
-          co_await self.yield();
-          if (i % 1000 == 0) co_await self.sleep(100ms);
-        }
-      });
+      for (const std::string target : {"slow", "bounded"})
+        from->spawn([made, target, name = to->name(),
+                     key = from->label() + target](context self) -> process {
+          for (std::uint64_t i = 1;; ++i) {
+            const std::size_t size = self.random() % 50 == 0 ? 100'000 : self.random() % 3000;
+            self.send({target, name}, parcel{i, std::string(size, 'x')});
+            ++made->of[key];
+            co_await self.yield();
+            if (i % 1000 == 0) co_await self.sleep(100ms);
+          }
+        });
       for (int i = 0; i < callers; ++i)
         from->spawn([made, name = to->name(),
                      key = from->label() + std::to_string(i)](context self) -> process {
@@ -289,7 +335,7 @@ TEST_CASE("two nodes that flood each other with calls and slow processes with me
     const auto before = made->of;
     const bool all = w.run_until(
         [&] {
-          return made->of.size() == 2 * (callers + 1) &&
+          return made->of.size() == 2 * (callers + 2) &&
                  std::all_of(made->of.begin(), made->of.end(), [&](const auto& now) {
                    const auto at = before.find(now.first);
                    return now.second > (at == before.end() ? 0 : at->second);
@@ -299,5 +345,6 @@ TEST_CASE("two nodes that flood each other with calls and slow processes with me
     if (!all) w.fail("somebody does not go on after all faults have ended");
   });
   troupe_test::print(done);
-  troupe_test::expect_reached(done, {"a process was sent more than it reads"});
+  troupe_test::expect_reached(done, {"a process was sent more than it reads",
+                                     "a full mailbox held senders on another node"});
 }

@@ -84,6 +84,14 @@ class mailbox_mark {
 };
 void leave_mark(engine& home, pid process, std::unique_ptr<mailbox_mark> mark) noexcept;
 
+/// What `send` does with mail of another node for a process whose mailbox is full and has its
+/// senders wait (overflow::hold_sender): takes it, beyond the bound, and gives true; the sender's
+/// node is to hold back what it has for that process until there is room. Else as `send`, false.
+[[nodiscard]] bool send_or_hold(engine& home, pid to, message what) noexcept;
+/// The mark is destroyed, on any thread, when the mailbox of that process is half empty or it has
+/// ended.
+void mark_until_room(engine& home, pid process, std::unique_ptr<mailbox_mark> mark) noexcept;
+
 /// Something rare has happened. Nobody cares but a simulation, which counts in how many runs it
 /// did: a run in which nothing rare happens shows little.
 void reached(engine& home, std::string_view what);

@@ -14,8 +14,8 @@ enum class overflow : std::uint8_t {
   /// It is dropped, and the receiver ends with an error `troupe::mailbox_full`.
   kill,
   /// It is taken, and the process that sent it waits at its next `co_await` until the mailbox is
-  /// half empty. Senders that cannot be made to wait, threads and other nodes, are refused. As with
-  /// all back-pressure, two processes that wait for room in each other's mailbox wait for ever.
+  /// half empty; on another node, too, once it has heard. Threads, which cannot wait, are refused.
+  /// As with all back-pressure, two processes that wait for each other's mailbox wait for ever.
   hold_sender,
   /// The oldest message is dropped when the receiver next looks at its mail; until it does, as many
   /// again are held, and what comes beyond that is refused. A dropped call fails.

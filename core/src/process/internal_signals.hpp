@@ -32,6 +32,11 @@ struct mark_sent : signal {
   explicit mark_sent(std::unique_ptr<mailbox_mark> left) : what(std::move(left)) {}
   std::unique_ptr<mailbox_mark> what;
 };
+// Kept by a process whose mailbox is full until there is room.
+struct room_wanted_sent : signal {
+  explicit room_wanted_sent(std::unique_ptr<mailbox_mark> left) : what(std::move(left)) {}
+  std::unique_ptr<mailbox_mark> what;
+};
 [[nodiscard]] inline bool is_mark(const message_node& node) noexcept {
   return node.type == &message_type_of<mark_sent>;
 }

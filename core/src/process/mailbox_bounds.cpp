@@ -21,8 +21,9 @@ void count_out(process_slot& slot, const message_node& node) {
   if (slot.ties != nullptr && slot.ties->beyond_bound.erase(&node) != 0) return;
   mailbox_bound& bound = bound_of(slot);
   bound.remove(bound.load_of(node));
-  if (slot.ties != nullptr && !slot.ties->held_senders.empty() && bound.half_empty())
-    let_held_go(*running.home, *slot.ties);
+  if (slot.ties == nullptr) return;
+  const bool awaited = !slot.ties->held_senders.empty() || !slot.ties->until_room.empty();
+  if (awaited && bound.half_empty()) let_held_go(*running.home, *slot.ties);
 }
 
 void take_hold(process_slot& slot, const hold_sent& sent) {
@@ -30,9 +31,15 @@ void take_hold(process_slot& slot, const hold_sent& sent) {
   if (bound_of(slot).half_empty()) let_held_go(*running.home, *slot.ties);
 }
 
+void take_room_wanted(process_slot& slot, std::unique_ptr<mailbox_mark> left) {
+  ties_of(slot).until_room.push_back(std::move(left));
+  if (bound_of(slot).half_empty()) let_held_go(*running.home, *slot.ties);
+}
+
 void let_held_go(engine& home, relations& ties) noexcept {
   for (const pid sender : ties.held_senders) let_go(home, sender);
   ties.held_senders.clear();
+  ties.until_room.clear();
 }
 
 void drop_oldest(process_slot& slot) {

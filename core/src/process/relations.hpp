@@ -1,6 +1,7 @@
 #pragma once
 
 #include <troupe/destination.hpp>
+#include <troupe/distribution.hpp>
 #include <troupe/outside.hpp>
 #include <troupe/wait.hpp>
 
@@ -49,19 +50,20 @@ struct relations {
   // The places of calls that have no reply yet, the oldest first, whose reply is likely the next.
   reply_slot* replies = nullptr;
   reply_slot** replies_end = &replies;
-  std::uint64_t last_number = 0;                   // of references, tokens and unlink ids
-  exit_reason reason;                              // with which it ends
-  bool reported = false;                           // its failure is told in a crash report
-  steady_time serving = steady_time::max();        // deadline of the request that it serves,
-  pid asked_by;                                    // until it is answered: whose that is,
-  std::uint64_t asked_ref = 0;                     // and its number there
-  std::vector<request_header> abandoned;           // died unanswered in this turn
-  std::vector<pid> held_senders;                   // wait for room in this process's mailbox
-  std::set<const message_node*> beyond_bound;      // waits, but counts for no bound
-  std::size_t next_alarm = 0;                      // of a long mailbox: at this length
-  std::shared_ptr<descendants> quota;              // for those it spawns
-  std::unique_ptr<process_watch> watch;            // what sys was asked to note of it
-  std::optional<outside_wait::notice> waited_for;  // tells a thread that the process is gone
+  std::uint64_t last_number = 0;                          // of references, tokens and unlink ids
+  exit_reason reason;                                     // with which it ends
+  bool reported = false;                                  // its failure is told in a crash report
+  steady_time serving = steady_time::max();               // deadline of the request that it serves,
+  pid asked_by;                                           // until it is answered: whose that is,
+  std::uint64_t asked_ref = 0;                            // and its number there
+  std::vector<request_header> abandoned;                  // died unanswered in this turn
+  std::vector<pid> held_senders;                          // wait for room in this process's mailbox
+  std::vector<std::unique_ptr<mailbox_mark>> until_room;  // other nodes, whose senders do
+  std::set<const message_node*> beyond_bound;             // waits, but counts for no bound
+  std::size_t next_alarm = 0;                             // of a long mailbox: at this length
+  std::shared_ptr<descendants> quota;                     // for those it spawns
+  std::unique_ptr<process_watch> watch;                   // what sys was asked to note of it
+  std::optional<outside_wait::notice> waited_for;         // tells a thread that the process is gone
 };
 
 // Of the process, made if need be.

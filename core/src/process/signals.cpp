@@ -117,6 +117,7 @@ void take_signal(process_slot& slot, message_node& node) {
   if (auto* m = as<kept_sent>(node)) return ties_of(slot).kept.push_back(std::move(m->what));
   if (auto* m = as<timer_message_sent>(node)) return enqueue_own(slot, m->what.release());
   if (auto* m = as<hold_sent>(node)) return take_hold(slot, *m);
+  if (auto* m = as<room_wanted_sent>(node)) return take_room_wanted(slot, std::move(m->what));
   if (as<room_sent>(node) != nullptr) slot.held = false;
   if (as<overflow_sent>(node) != nullptr) return take_overflow(slot);
   if (auto* m = as<cycle_probe_sent>(node)) return take_cycle_probe(slot, *m);
@@ -204,6 +205,10 @@ bool is_stale_request(message_node& node) {
 
 void leave_mark(engine& home, pid process, std::unique_ptr<mailbox_mark> mark) noexcept {
   home.deliver(process, make_node<mark_sent>(std::move(mark)));
+}
+
+void mark_until_room(engine& home, pid process, std::unique_ptr<mailbox_mark> mark) noexcept {
+  home.deliver(process, make_node<room_wanted_sent>(std::move(mark)));
 }
 
 void end_with(process_slot& slot, exit_reason reason) noexcept {

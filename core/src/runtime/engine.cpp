@@ -139,6 +139,17 @@ bool engine::send_bounded(pid to, message_node* node) noexcept {
   return false;
 }
 
+bool engine::send_or_hold(pid to, message_node* node) noexcept {
+  process_slot* const slot = to.local() && to.bounded() ? table.find(to) : nullptr;
+  if (slot == nullptr || !is_mail(*node)) return send(to, node), false;
+  mailbox_bound& bound = table.bound_of(to);
+  if (bound.when_full() != overflow::hold_sender) return send_bounded(to, node), false;
+  const mailbox_bound::load load = bound.load_of(*node);
+  const bool full = bound.add(load) != 0;
+  push(to, slot, node, load);
+  return full;
+}
+
 pid engine::running_process() const noexcept {
   return running.home == this && running.slot != nullptr ? table.id_of(*running.slot) : pid{};
 }
@@ -248,6 +259,10 @@ void send(engine& home, const destination& to, message what) noexcept {
 void send_several(engine& home, pid to, message_node* newest, message_node* oldest,
                   std::size_t count_of_them) noexcept {
   home.send_several(to, newest, oldest, count_of_them);
+}
+
+bool send_or_hold(engine& home, pid to, message what) noexcept {
+  return home.send_or_hold(to, what.release());
 }
 
 void bounce(engine& home, const destination& to, message what, const exit_reason& why) noexcept {

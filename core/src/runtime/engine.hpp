@@ -72,6 +72,8 @@ class engine {
   // In one step for all, but for what has bounds; linked from the newest to the oldest.
   void send_several(pid to, message_node* newest, message_node* oldest,
                     std::size_t count_of_them) noexcept;
+  // The same for mail of another node. True: taken beyond the bound, its senders there must wait.
+  bool send_or_hold(pid to, message_node* node) noexcept;
   // The process that runs on this thread, if it is one of this system.
   [[nodiscard]] pid running_process() const noexcept;
   // That process waits at its next co_await, for a room_sent. False if it does already.

@@ -353,9 +353,7 @@ void session::deliver(const destination& to, message what) {
 void session::receive(const destination& to, message what, std::size_t bytes) {
   if (to.named() || to.id().bounded()) {
     pass_on();
-    const pid process = to.named() ? whereis(to.name()) : to.id();
-    core::send(cluster_.home(), process, std::move(what));
-    return unread_->add(to, process, bytes + unread_mail::message_bytes);
+    return receive_one(to, std::move(what), bytes + unread_mail::message_bytes);
   }
   if (arrived_.to != to.id() || arrived_.count == most_at_once) pass_on();
   core::message_node* const node = what.release();
@@ -365,6 +363,17 @@ void session::receive(const destination& to, message what, std::size_t bytes) {
     arrived_.oldest = node;
   }
   arrived_.bytes += bytes + unread_mail::message_bytes;
+}
+
+void session::receive_one(const destination& to, message what, std::size_t bytes) {
+  const pid process = to.named() ? whereis(to.name()) : to.id();
+  if (!process.bounded() || !unread_->may_exceed(to)) {
+    core::send(cluster_.home(), process, std::move(what));
+    return unread_->add(to, process, bytes);
+  }
+  const bool full = core::send_or_hold(cluster_.home(), process, std::move(what));
+  unread_->add(to, process, bytes);
+  if (full) unread_->hold(to, process);
 }
 
 // Before anything else reaches a process, and when all is read that has come.

@@ -85,6 +85,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void end(const std::string& why);
   [[nodiscard]] std::string who() const;
 
+  void receive_one(const destination& to, message what, std::size_t bytes);
   void pass_on();
 
   // connection_host

@@ -42,6 +42,14 @@ class unread_mail : public std::enable_shared_from_this<unread_mail> {
     if (of.unmarked >= mark_bytes_) [[unlikely]]
       leave_mark(of, process);
   }
+  /// What was just delivered is more than the bounded mailbox of that process may hold: no more for
+  /// that target until there is room (overflow::hold_sender).
+  void hold(const destination& to, pid process);
+  /// Whether what is for that target may be taken though its mailbox is full: what is on its way
+  /// when its node is asked to hold it back. A peer that goes on all the same is refused then.
+  [[nodiscard]] bool may_exceed(const destination& to) {
+    return account_of(to).unread.load(std::memory_order_relaxed) <= allowed_;
+  }
   /// The connection is over: nobody is told anything any more.
   void close() { open_ = false; }
 
@@ -54,9 +62,11 @@ class unread_mail : public std::enable_shared_from_this<unread_mail> {
     const destination to;
     std::size_t unmarked = 0;  // since the last mark
     std::atomic<std::size_t> unread{0};
+    std::atomic<bool> full{false};  // until its mailbox is half empty
     std::atomic<bool> paused{false};
   };
   class mark;
+  class room_mark;
 
   account& account_of(const destination& to) {
     const bool same =
@@ -69,6 +79,7 @@ class unread_mail : public std::enable_shared_from_this<unread_mail> {
   void leave_mark(account& of, pid process);
   void sweep();
   void read(const std::shared_ptr<account>& of, std::size_t bytes) noexcept;
+  void resume_soon(const std::shared_ptr<account>& of) noexcept;
   void pause(account& of);
   void resume_if_read(account& of);
   [[nodiscard]] std::size_t left() const noexcept;
