@@ -94,7 +94,11 @@ certificate_and_key test_authority::issue(const wish& wanted) const {
   const key_handle key = make_key();
   const auto made = make_certificate(key.get(), "a node", wanted.from, wanted.until);
   std::string names;
-  for (const auto& uri : wanted.uris) names += (names.empty() ? "URI:" : ",URI:") + uri;
+  const auto add = [&](const char* kind, const std::string& name) {
+    names += (names.empty() ? "" : ",") + std::string(kind) + name;
+  };
+  for (const auto& uri : wanted.uris) add("URI:", uri);
+  for (const auto& address : wanted.addresses) add("IP:", address);
   if (!names.empty()) extend(made.get(), NID_subject_alt_name, names);
   parts_->sign(made.get());
   return {text_of(made.get()), text_of(key.get())};

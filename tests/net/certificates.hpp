@@ -29,6 +29,7 @@ class test_authority {
   [[nodiscard]] const std::string& certificate() const { return own_.certificate; }
   struct wish {
     std::vector<std::string> uris = {};
+    std::vector<std::string> addresses = {};
     std::chrono::seconds from = std::chrono::hours(-1);  // as seen from now
     std::chrono::seconds until = std::chrono::hours(1);
   };

@@ -3,6 +3,7 @@
 #include <troupe/net/singleton.hpp>
 
 #include "directory/etcd_client.hpp"
+#include "net/certificates.hpp"
 #include "net/cluster_support.hpp"
 #include "net/etcd_server.hpp"
 
@@ -221,4 +222,75 @@ TEST_CASE("values and prefixes of etcd are any bytes") {
     const auto got = co_await client.list(self, "a\xff");
     CHECK(got == put);
   });
+}
+
+// --- over TLS ------------------------------------------------------------------------------------
+
+namespace {
+
+tls_folder files_for(const std::string& address) {
+  return {home_authority().issue({.addresses = {address}}), home_authority().certificate()};
+}
+
+etcd_options over_tls(const etcd_server& etcd, const troupe::net::tls_options& files) {
+  return {
+      .endpoints = {etcd.endpoint()},
+      .tls = {.authority = files.authority, .certificate = files.certificate, .key = files.key}};
+}
+
+}  // namespace
+
+TEST_CASE("etcd is asked over TLS and both sides show certificates") {
+  const tls_folder servers = files_for("127.0.0.1");
+  const tls_folder clients = files_for("127.0.0.2");
+  const etcd_server etcd(servers.options());
+  etcd_node a("a", over_tls(etcd, clients.options()));
+  etcd_node b("b", over_tls(etcd, clients.options()));
+  b.system.run([&](context self) -> task<> {
+    self.register_as("tester");
+    const directory names("names", patient);
+    const troupe::destination here("tester", b.name());
+    (void)names.watch(self, "leader");
+    a.system.spawn(holder, patient, std::string("leader"), here);
+    const auto got = co_await self.receive<got_name>();
+    CHECK(got.token > 0);
+    name_holder seen;
+    while (seen.process != got.holder) seen = (co_await self.receive<name_changed>()).holder;
+    CHECK(seen.token == got.token);
+    const int answer = co_await names.call(self, "leader", ask{1});
+    CHECK(answer == 2);
+    co_await names.send(self, "leader", die{});
+    while (seen.process) seen = (co_await self.receive<name_changed>()).holder;
+  });
+}
+
+TEST_CASE("an etcd that cannot be trusted or does not trust this node is said to be so") {
+  const tls_folder servers = files_for("127.0.0.1");
+  const test_authority stranger;
+  const tls_folder unknown_here(home_authority().issue(test_authority::wish{}),
+                                stranger.certificate());
+  const tls_folder unknown_there(stranger.issue(test_authority::wish{}),
+                                 home_authority().certificate());
+  const etcd_server etcd(servers.options());
+  const auto failure = [&](const etcd_options& options) {
+    etcd_node n("n", options);
+    return failure_of(n, directory("names"));
+  };
+  CHECK_THAT(failure(over_tls(etcd, unknown_here.options())),
+             matchers::ContainsSubstring("its certificate is refused"));
+  CHECK_THAT(failure(over_tls(etcd, unknown_there.options())),
+             matchers::ContainsSubstring("etcd does not answer"));
+  CHECK_THAT(failure({.endpoints = {etcd.endpoint()}}),
+             matchers::ContainsSubstring("etcd does not answer"));
+  auto missing = over_tls(etcd, servers.options());
+  missing.tls.authority = servers.path() / "no such file";
+  CHECK_THAT(failure(missing), matchers::ContainsSubstring("no such file"));
+  auto other_host = over_tls(etcd, servers.options());
+  other_host.endpoints = {"localhost" + etcd.endpoint().substr(etcd.endpoint().find(':'))};
+  CHECK_THAT(failure(other_host), matchers::ContainsSubstring("name the host or address"));
+  const etcd_server plain;
+  CHECK_THAT(failure(over_tls(plain, servers.options())),
+             matchers::ContainsSubstring("it may do without"));
+  troupe::net::etcd_options half{.tls = {.key = servers.options().key}};
+  CHECK_THROWS_WITH(etcd_node("n", half), matchers::ContainsSubstring("etcd_options::tls"));
 }

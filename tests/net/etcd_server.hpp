@@ -2,7 +2,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+
+#include <troupe/net/tls.hpp>
 
 #include "platform/child_process.hpp"
 
@@ -11,8 +14,9 @@ namespace troupe_test {
 /// An etcd of one member on loopback, in a folder of its own; nothing is left of it afterwards.
 class etcd_server {
  public:
-  /// Returns when it answers.
-  etcd_server();
+  /// Returns when it answers. With files: over TLS, to clients whose certificate that authority
+  /// has signed.
+  explicit etcd_server(std::optional<troupe::net::tls_options> files = {});
   ~etcd_server();
   etcd_server(const etcd_server&) = delete;
   etcd_server& operator=(const etcd_server&) = delete;
@@ -25,6 +29,7 @@ class etcd_server {
  private:
   std::filesystem::path folder_;
   std::string endpoint_;
+  std::optional<troupe::net::tls_options> files_;
   std::unique_ptr<troupe::net::child_process> process_;
 };
 

@@ -74,7 +74,13 @@ struct etcd_client::attempt {
   json answer;
 };
 
-etcd_client::etcd_client(etcd_options options) : options_(std::move(options)) {
+etcd_client::etcd_client(etcd_options options)
+    : options_(std::move(options)),
+      tls_{options_.tls.authority, options_.tls.certificate, options_.tls.key} {
+  if (tls_.certificate.empty() != tls_.key.empty() ||
+      (tls_.authority.empty() && !tls_.certificate.empty()))
+    throw std::invalid_argument(
+        "etcd_options::tls: give the authority, and certificate and key both or neither");
   for (const std::string& text : options_.endpoints) {
     auto parsed = parse_endpoint(text);
     if (!parsed || parsed->port == 0)
@@ -91,6 +97,12 @@ std::string etcd_client::authorization() const {
   return token_;
 }
 
+http_request etcd_client::request_to(const endpoint& member, std::string path,
+                                     std::string body) const {
+  return {member, std::move(path), std::move(body), authorization(),
+          tls_.authority.empty() ? nullptr : &tls_};
+}
+
 // One after another, from the one that answered last. What it asks may have been done though nobody
 // has answered: all requests here can be made again.
 task<etcd_client::attempt> etcd_client::try_all(context self, const std::string& path,
@@ -104,8 +116,9 @@ task<etcd_client::attempt> etcd_client::try_all(context self, const std::string&
     std::string failure;
     try {
       http_exchange exchange;
-      const http_request what{endpoints_[index], path, body, authorization()};
-      const int status = co_await exchange.begin(self, what, (deadline - self.now()) / left);
+      http_request what = request_to(endpoints_[index], path, body);
+      const int status =
+          co_await exchange.begin(self, std::move(what), (deadline - self.now()) / left);
       const std::string text = co_await exchange.rest(self);
       attempt got{status, json::parse(text)};
       if (status < 500) {
@@ -222,9 +235,9 @@ task<> etcd_client::await_change(context self, const std::string& key, std::int6
   const json range = {{"key", to_base64(key)}, {"start_revision", std::to_string(since + 1)}};
   const json what = {{"create_request", range}};
   const endpoint& at = endpoints_[preferred_.load(std::memory_order_relaxed)];
-  const http_request asked{at, "/v3/watch", what.dump(), authorization()};
+  http_request asked = request_to(at, "/v3/watch", what.dump());
   http_exchange exchange;
-  const int status = co_await exchange.begin(self, asked, limit);
+  const int status = co_await exchange.begin(self, std::move(asked), limit);
   if (status != 200) {
     const std::string why = co_await exchange.rest(self);
     throw etcd_error(to_string(at) + " refuses to watch: " + why);

@@ -71,8 +71,11 @@ class etcd_client {
                                       const std::string& body);
   [[nodiscard]] task<> log_in(context self);
   [[nodiscard]] std::string authorization() const;
+  [[nodiscard]] http_request request_to(const endpoint& member, std::string path,
+                                        std::string body) const;
 
   const etcd_options options_;
+  const http_tls tls_;  // without an authority: not used
   std::vector<endpoint> endpoints_;
   std::atomic<std::size_t> preferred_{0};  // the endpoint that answered last
   mutable platform::shared_mutex mutex_;

@@ -4,6 +4,7 @@
 #include <troupe/system.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
@@ -13,6 +14,7 @@
 
 #include "reactor/errors.hpp"
 #include "reactor/system_resolver.hpp"
+#include "reactor/tls_client.hpp"
 
 namespace troupe::net {
 namespace {
@@ -40,6 +42,9 @@ task<std::vector<tcp::endpoint>> resolve(context self, const endpoint& to) {
 }  // namespace
 
 struct http_exchange::state {
+  using outcome = std::tuple<boost::system::error_code, std::size_t>;
+  using tls_layer = asio::ssl::stream<beast::tcp_stream&>;
+
   explicit state(context self) : stream(io_context_of(self.system())) {
     parser.body_limit(boost::none);
   }
@@ -48,11 +53,48 @@ struct http_exchange::state {
   }
   [[nodiscard]] std::string& body() { return parser.get().body(); }
 
+  // Over TLS or without.
+  task<> start_tls(context self, const http_tls& files);
+  task<outcome> write(context self, http::request<http::string_body>& request);
+  task<outcome> read_header(context self);
+  task<outcome> read_some(context self);
+
   endpoint to;
   beast::tcp_stream stream;
+  std::optional<asio::ssl::context> ours;
+  std::optional<tls_layer> secured;  // null: without
   beast::flat_buffer buffer{max_http_answer_bytes};
   http::response_parser<http::string_body> parser;
 };
+
+task<> http_exchange::state::start_tls(context self, const http_tls& files) {
+  ours.emplace(co_await self.blocking([&] { return tls_client_context(files); }));
+  secured.emplace(stream, *ours);
+  expect_server(*secured->native_handle(), to.host);
+  const auto [failed] =
+      co_await secured->async_handshake(asio::ssl::stream_base::client, use_process(self));
+  if (failed)
+    throw http_error("cannot speak TLS with " + to_string(to) + ": " +
+                     tls_client_failure(*secured->native_handle(), failed));
+}
+
+task<http_exchange::state::outcome> http_exchange::state::write(
+    context self, http::request<http::string_body>& request) {
+  if (secured) co_return co_await http::async_write(*secured, request, use_process(self));
+  co_return co_await http::async_write(stream, request, use_process(self));
+}
+
+task<http_exchange::state::outcome> http_exchange::state::read_header(context self) {
+  if (secured)
+    co_return co_await http::async_read_header(*secured, buffer, parser, use_process(self));
+  co_return co_await http::async_read_header(stream, buffer, parser, use_process(self));
+}
+
+task<http_exchange::state::outcome> http_exchange::state::read_some(context self) {
+  if (secured)
+    co_return co_await http::async_read_some(*secured, buffer, parser, use_process(self));
+  co_return co_await http::async_read_some(stream, buffer, parser, use_process(self));
+}
 
 http_exchange::http_exchange() = default;
 http_exchange::~http_exchange() = default;
@@ -69,6 +111,7 @@ task<int> http_exchange::begin(context self, http_request what, std::chrono::nan
     if (&at == &addresses.back()) s.fail("connect to", refused);
     s.stream.close();
   }
+  if (what.tls != nullptr) co_await s.start_tls(self, *what.tls);
 
   http::request<http::string_body> request(http::verb::post, what.path, 11);
   request.set(http::field::host, to_string(what.to));
@@ -77,10 +120,9 @@ task<int> http_exchange::begin(context self, http_request what, std::chrono::nan
   if (!what.authorization.empty()) request.set(http::field::authorization, what.authorization);
   request.body() = std::move(what.body);
   request.prepare_payload();
-  const auto [unsent, sent] = co_await http::async_write(s.stream, request, use_process(self));
+  const auto [unsent, sent] = co_await s.write(self, request);
   if (unsent) s.fail("write to", unsent);
-  const auto [unread, read] =
-      co_await http::async_read_header(s.stream, s.buffer, s.parser, use_process(self));
+  const auto [unread, read] = co_await s.read_header(self);
   if (unread) s.fail("read from", unread);
   co_return s.parser.get().result_int();
 }
@@ -97,8 +139,7 @@ task<std::optional<std::string>> http_exchange::next_line(context self) {
     if (s.parser.is_done()) co_return std::nullopt;
     if (body.size() > max_http_answer_bytes)
       throw http_error(to_string(s.to) + " sent a line that is too long");
-    const auto [failed, read] =
-        co_await http::async_read_some(s.stream, s.buffer, s.parser, use_process(self));
+    const auto [failed, read] = co_await s.read_some(self);
     if (failed == beast::error::timeout) co_return std::nullopt;
     if (failed) s.fail("read from", failed);
   }
@@ -109,8 +150,7 @@ task<std::string> http_exchange::rest(context self) {
   while (!s.parser.is_done()) {
     if (s.body().size() > max_http_answer_bytes)
       throw http_error(to_string(s.to) + " sent an answer that is too long");
-    const auto [failed, read] =
-        co_await http::async_read_some(s.stream, s.buffer, s.parser, use_process(self));
+    const auto [failed, read] = co_await s.read_some(self);
     if (failed) s.fail("read from", failed);
   }
   co_return std::move(s.body());

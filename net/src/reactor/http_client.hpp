@@ -3,6 +3,7 @@
 #include <troupe/context.hpp>
 #include <troupe/net/transport.hpp>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -16,17 +17,26 @@ class http_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The files for TLS with a server: its authorities, and what is shown to it, if anything.
+struct http_tls {
+  std::filesystem::path authority;
+  std::filesystem::path certificate = {};
+  std::filesystem::path key = {};
+};
+
 struct http_request {
   endpoint to;
   std::string path;
   std::string body = {};           // JSON
   std::string authorization = {};  // the header's value; empty: none
+  const http_tls* tls = nullptr;   // null: without; else it lives while the exchange begins
 };
 
 /// Longest body of an answer, and longest line of one that comes in lines.
 inline constexpr std::size_t max_http_answer_bytes = std::size_t{4} << 20;
 
-/// The answer to one POST over HTTP/1.1, on a connection of its own. For the process that makes it.
+/// The answer to one POST over HTTP/1.1, and TLS if wanted, on a connection of its own. For the
+/// process that makes it.
 class http_exchange {
  public:
   http_exchange();

@@ -14,9 +14,6 @@
 namespace troupe::net {
 namespace {
 
-// What a file is for decides who may read it.
-enum class content { open_to_all, secret };
-
 // PostgreSQL's rule for its key: only its owner has rights to it, and if that is root a group may
 // read it, which is how distributions keep keys for servers.
 std::optional<std::string> check_secret(const struct stat& file, const std::string& what) {
@@ -33,13 +30,20 @@ std::optional<std::string> check_secret(const struct stat& file, const std::stri
          ", and nobody but its owner may have rights to it: chmod 400";
 }
 
-// Judges the open file, not its name: nobody can exchange it in between.
-io_result<pem_file> read_file(const std::filesystem::path& path, const char* role,
-                              const char* variable, content kind) {
+io_result<pem_file> read_file(const std::filesystem::path& path, const std::string& role,
+                              const char* variable, pem_content kind) {
   if (path.empty())
-    return io_error{io_errc::tls, std::string("TLS needs three files, and tls_options::") + role +
-                                      " (or " + variable + ") names none"};
-  const std::string what = std::string("the TLS ") + role + " file " + path.string();
+    return io_error{io_errc::tls, "TLS needs three files, and tls_options::" + role + " (or " +
+                                      variable + ") names none"};
+  return read_pem_file(path, "the TLS " + role + " file", kind);
+}
+
+}  // namespace
+
+// Judges the open file, not its name: nobody can exchange it in between.
+io_result<pem_file> read_pem_file(const std::filesystem::path& path, const std::string& role,
+                                  pem_content kind) {
+  const std::string what = role + ' ' + path.string();
   // Without O_NONBLOCK the opening of a pipe would wait for its writer.
   const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status{};
@@ -47,7 +51,7 @@ io_result<pem_file> read_file(const std::filesystem::path& path, const char* rol
     return io_error{io_errc::tls, "cannot read " + what + ": " + last_error().message() +
                                       "; name a file that the user of this program can read"};
   if (!S_ISREG(status.st_mode)) return io_error{io_errc::tls, what + " is not a regular file"};
-  if (kind == content::secret)
+  if (kind == pem_content::secret)
     if (const auto exposed = check_secret(status, what)) return io_error{io_errc::tls, *exposed};
   pem_file read{path.string(), {}};
   std::array<char, 4096> part{};
@@ -62,8 +66,6 @@ io_result<pem_file> read_file(const std::filesystem::path& path, const char* rol
       return io_error{io_errc::tls, what + " is too long for one: see that it is the right file"};
   }
 }
-
-}  // namespace
 
 tls_files::stamp tls_files::stamp_of(const std::filesystem::path& file) noexcept {
   struct stat status{};
@@ -85,13 +87,13 @@ std::optional<io_error> tls_files::refresh() {
 }
 
 io_result<std::shared_ptr<tls_context>> tls_files::load() const {
-  auto certificate =
-      read_file(paths_.certificate, "certificate", tls_certificate_variable, content::open_to_all);
+  auto certificate = read_file(paths_.certificate, "certificate", tls_certificate_variable,
+                               pem_content::open_to_all);
   if (!certificate) return certificate.error();
-  auto key = read_file(paths_.key, "key", tls_key_variable, content::secret);
+  auto key = read_file(paths_.key, "key", tls_key_variable, pem_content::secret);
   if (!key) return key.error();
   auto authority =
-      read_file(paths_.authority, "authority", tls_authority_variable, content::open_to_all);
+      read_file(paths_.authority, "authority", tls_authority_variable, pem_content::open_to_all);
   if (!authority) return authority.error();
   return tls_context::make(*certificate, *key, *authority, uri_);
 }

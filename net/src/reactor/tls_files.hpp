@@ -11,6 +11,13 @@
 
 namespace troupe::net {
 
+/// What a file is for decides who may read it.
+enum class pem_content { open_to_all, secret };
+
+/// The file, of which `what` is the text of errors: `the TLS key file`. Blocks on the disk.
+[[nodiscard]] io_result<pem_file> read_pem_file(const std::filesystem::path& path,
+                                                const std::string& what, pem_content kind);
+
 /// The TLS files of one node, and what they held when they were last right. For one thread at a
 /// time; reads the disk.
 class tls_files {
