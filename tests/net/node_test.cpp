@@ -243,6 +243,55 @@ TEST_CASE("a subscriber is told of nodes that are up already") {
   });
 }
 
+TEST_CASE("who subscribes to nodes twice is told of each twice until all is taken back") {
+  two_nodes t;
+  t.b.system.spawn_with({.name = "echo"}, echo);
+  t.a.system.run([&](context self) -> task<> {
+    const auto told = [&]() -> task<std::pair<int, int>> {
+      std::pair<int, int> all;
+      for (bool more = true; more;)
+        more = co_await self.receive([&](troupe::net::nodeup) { return ++all.first > 0; },
+                                     [&](troupe::net::nodedown) { return ++all.second > 0; },
+                                     troupe::after(0ns, [] { return false; }));
+      co_return all;
+    };
+    t.a.node->monitor_nodes(self);
+    t.a.node->monitor_nodes(self);
+    co_await t.a.node->connect(self, t.b.name());
+    CHECK(co_await told() == std::pair(2, 0));
+    t.a.node->monitor_nodes(self);  // of the one that is up, by this subscription alone
+    t.a.node->disconnect(t.b.name());
+    (void)co_await self.receive<troupe::net::nodedown>();
+    CHECK(co_await self.call({"echo", t.b.name()}, ask{1}) == 2);
+    CHECK(co_await told() == std::pair(1 + 3, 2));
+    co_await t.a.node->demonitor_nodes(self);
+    (void)co_await told();
+    t.a.node->disconnect(t.b.name());
+    CHECK(co_await self.call({"echo", t.b.name()}, ask{1}) == 2);
+    co_await t.a.node->demonitor_nodes(self);
+    CHECK(co_await told() == std::pair(0, 0));
+  });
+}
+
+TEST_CASE("links and monitors and calls with a hidden node are as with others") {
+  test_node a{{}, "a"};
+  auto hidden = std::make_unique<test_node>(troupe::net::node_options{.hidden = true}, "hidden");
+  hidden->system.spawn_with({.name = "echo"}, echo);
+  a.system.run([&](context self) -> task<> {
+    self.trap_exits(true);
+    a.node->monitor_nodes(self);
+    const pid there = co_await pid_of(self, "echo", hidden->name());
+    CHECK(co_await self.call(there, ask{1}) == 2);
+    self.link(there);
+    const auto ref = self.monitor(there);
+    co_await self.blocking([&] { hidden = nullptr; });
+    CHECK((co_await self.receive<troupe::exit_signal>()).reason == exit_reason::noconnection);
+    CHECK((co_await self.receive<troupe::down>()).ref == ref);
+    const auto told = co_await self.receive_within<troupe::net::nodedown>(0ns);
+    CHECK_FALSE(told.has_value());
+  });
+}
+
 TEST_CASE("a hidden node is in no list of nodes and raises no nodeup") {
   test_node a{{}, "a"};
   test_node hidden{{.hidden = true}, "hidden"};

@@ -415,6 +415,11 @@ void cluster::subscribe(pid process) {
   });
 }
 
+task<> cluster::unsubscribe(context self) {
+  const pid process = self;
+  co_await run_on(transport_, [this, process] { std::erase(subscribers_, process); });
+}
+
 // --- process groups -----------------------------------------------------------------------------
 
 // Not on the spot: the exchange is nobody's child and in nobody's quota.

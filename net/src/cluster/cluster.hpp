@@ -46,6 +46,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   [[nodiscard]] std::vector<std::string> nodes() const;
   void add_offer(std::string name, offer_record what);
   void subscribe(pid process);
+  [[nodiscard]] task<> unsubscribe(context self);
   void disconnect(std::string_view node);
   void post(std::function<void()> work);
   void warn(const std::string& text);

@@ -44,6 +44,7 @@ void node::connect(std::string_view to) {
 void node::disconnect(std::string_view from) { cluster_->disconnect(from); }
 std::vector<std::string> node::nodes() const { return cluster_->nodes(); }
 void node::monitor_nodes(context self) { cluster_->subscribe(self.id()); }
+task<> node::demonitor_nodes(context self) { return cluster_->unsubscribe(self); }
 
 void node::add_offer(std::string name, internal::offer_record what) {
   cluster_->add_offer(std::move(name), std::move(what));

@@ -150,8 +150,12 @@ class node {
   [[nodiscard]] std::vector<std::string> nodes() const;
 
   /// The process gets `nodeup` and `nodedown` from now on, and a `nodeup` for each node that is
-  /// connected already. Ends with the process. (OTP: net_kernel:monitor_nodes/1.)
+  /// connected already. Ends with the process. Who subscribes k times gets each k times. (OTP:
+  /// net_kernel:monitor_nodes/1.)
   void monitor_nodes(context self);
+  /// Takes all subscriptions of the process back. What is in its mailbox stays; nothing comes after
+  /// this. (OTP: net_kernel:monitor_nodes(false).)
+  [[nodiscard]] task<> demonitor_nodes(context self);
 
   /// Lets other nodes start this process function, or this server with arguments of these types.
   /// What is not offered cannot be started from outside. Any number of times, by any node.
