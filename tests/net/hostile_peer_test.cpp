@@ -242,6 +242,199 @@ TEST_CASE("a peer that asks and never reads the answers is cut when too many wai
   check_lives(node);
 }
 
+// --- what one peer may hold ---
+
+namespace {
+
+constexpr std::uint64_t first_type = 2;
+
+// Arguments of "waits", or a message, of the type that was defined under the first number.
+std::string defines_type(const std::string& name) {
+  troupe::wire::frame defines;
+  defines.mutable_define_name()->set_id(first_type);
+  defines.mutable_define_name()->set_kind(troupe::wire::define_name::type);
+  defines.mutable_define_name()->set_text(name);
+  return stream_of(defines);
+}
+
+troupe::wire::frame spawns(std::uint64_t ref, std::uint64_t monitor = 0, bool link = false) {
+  troupe::wire::frame frame;
+  auto& out = *frame.mutable_spawn();
+  out.set_from(1);
+  out.set_ref(ref);
+  out.set_behaviour("waits");
+  out.mutable_arguments()->set_type(first_type);
+  out.set_monitor(monitor);
+  out.set_link(link);
+  return frame;
+}
+
+troupe::process waits_there(context self) { co_await self.receive<die>(); }
+
+troupe::process never_answers(context self) {
+  std::vector<troupe::request<ask>> kept;
+  for (;;)
+    co_await self.receive([&](troupe::request<ask> r) { kept.push_back(std::move(r)); },
+                          [&](die) { kept.clear(); });
+}
+
+void is_beyond_quota(const troupe::wire::exit_reason& why, const std::string& what) {
+  CHECK(why.error_type() == "troupe::peer_quota");
+  CHECK_THAT(why.text(), matchers::ContainsSubstring("node_options::quota." + what));
+}
+
+void is_cut(rude_client& client, test_node& node, const std::string& why) {
+  client.read_to_end();
+  CHECK(node.log->has(why));
+  check_lives(node);
+}
+
+}  // namespace
+
+TEST_CASE("a peer may have so many processes alive that it has started and then is refused") {
+  test_node node{{.quota = {.processes = 3}}, "n"};
+  node.node->offer("waits", waits_there);
+  const std::string arguments(troupe::type_of<std::tuple<>>.name);
+  std::vector<std::uint64_t> made;
+  {
+    rude_client client(node.name());
+    client.join("greedy@127.0.0.1:9");
+    client.send(defines_type(arguments));
+    for (std::uint64_t i = 1; i <= 4; ++i) client.send(spawns(i));
+    for (int i = 0; i < 3; ++i) made.push_back(client.read().spawn_reply().process());
+    is_beyond_quota(client.read().spawn_reply().reason(), "processes");
+  }
+  // Those that it has left behind count; each that ends makes room for one.
+  REQUIRE(comes_true([&] { return node.node->nodes().empty(); }));
+  rude_client again(node.name());
+  again.join("greedy@127.0.0.1:9");
+  again.send(defines_type(arguments));
+  again.send(spawns(1));
+  is_beyond_quota(again.read().spawn_reply().reason(), "processes");
+  node.system.run([&](context self) -> task<> {
+    (void)self.monitor(troupe::pid{0, made[0]});
+    self.exit(troupe::pid{0, made[0]}, troupe::exit_reason::kill);
+    (void)co_await self.receive<troupe::down>();
+  });
+  again.send(spawns(2));
+  made.push_back(again.read().spawn_reply().process());
+  CHECK(made.back() != 0);
+  test_node other{{}, "other"};  // has a quota of its own
+  CHECK(other.node->spawn_on(node.name(), "waits").id != 0);
+}
+
+TEST_CASE("a peer may have so many links and monitors here and is told of each that is refused") {
+  test_node node{{.quota = {.links = 2, .monitors = 2}}, "n"};
+  node.node->offer("waits", waits_there);
+  const troupe::pid target = node.system.spawn(waits_there);
+  rude_client client(node.name());
+  client.join("greedy@127.0.0.1:9");
+  client.send(defines_type(std::string(troupe::type_of<std::tuple<>>.name)));
+  for (std::uint64_t from = 1; from <= 3; ++from) {
+    troupe::wire::frame links;
+    links.mutable_link()->set_from(from);
+    links.mutable_link()->set_to(target.id);
+    client.send(links);
+  }
+  const auto exit = client.read().exit();
+  CHECK(exit.from_link());
+  CHECK(exit.from() == target.id);
+  CHECK(exit.to() == 3);
+  is_beyond_quota(exit.reason(), "links");
+  client.send(spawns(1, 0, true));
+  is_beyond_quota(client.read().spawn_reply().reason(), "links");
+
+  for (std::uint64_t ref = 1; ref <= 3; ++ref) {
+    troupe::wire::frame monitors;
+    monitors.mutable_monitor()->set_from(1);
+    monitors.mutable_monitor()->set_ref(ref);
+    monitors.mutable_monitor()->set_to(target.id);
+    client.send(monitors);
+  }
+  const auto down = client.read().down();
+  CHECK(down.from() == target.id);
+  CHECK(down.ref() == 3);
+  is_beyond_quota(down.reason(), "monitors");
+  client.send(spawns(2, 4));
+  is_beyond_quota(client.read().spawn_reply().reason(), "monitors");
+  // What is taken back makes room.
+  troupe::wire::frame demonitors;
+  demonitors.mutable_demonitor()->set_from(1);
+  demonitors.mutable_demonitor()->set_ref(1);
+  client.send(demonitors);
+  client.send(spawns(3, 5));
+  const std::uint64_t child = client.read().spawn_reply().process();
+  CHECK(child != 0);
+  node.system.exit(target, troupe::exit_reason::kill);
+  node.system.exit({0, child}, troupe::exit_reason::kill);
+}
+
+TEST_CASE("a peer may have so many calls unanswered here and the next is refused") {
+  test_node node{{.quota = {.calls = 3}}, "n"};
+  node.system.spawn_with({.name = "echo"}, echo);
+  const troupe::pid silent = node.system.spawn(never_answers);
+  rude_client client(node.name());
+  client.join("greedy@127.0.0.1:9");
+  client.send(defines_type(std::string(troupe::type_of<ask>.name)));
+  const auto asks = [&](std::uint64_t ref) {
+    troupe::wire::frame frame;
+    auto& out = *frame.mutable_request();
+    out.set_from(1);
+    out.set_ref(ref);
+    out.set_to(silent.id);
+    out.mutable_message()->set_type(first_type);
+    out.mutable_message()->set_payload(std::string("\x08\x02", 2));  // ask{1}
+    client.send(frame);
+  };
+  for (std::uint64_t ref = 1; ref <= 4; ++ref) asks(ref);
+  const auto refused = client.read().reply();
+  CHECK(refused.ref() == 4);
+  is_beyond_quota(refused.reason(), "calls");
+  // An answer, here that there is none, makes room.
+  node.system.send(silent, die{});
+  for (int i = 0; i < 3; ++i) CHECK(client.read().reply().ref() == static_cast<unsigned>(i) + 1);
+  asks(5);
+  node.system.exit(silent, troupe::exit_reason::kill);
+  const auto answer = client.read().reply();
+  CHECK(answer.ref() == 5);
+  const auto why = answer.reason().kind();  // it was there before the end, or came after it
+  CHECK((why == troupe::wire::exit_reason::killed || why == troupe::wire::exit_reason::noproc));
+}
+
+TEST_CASE("a peer that gives one number to two calls or monitors is disconnected") {
+  test_node node{{}, "n"};
+  node.node->offer("waits", waits_there);
+  const troupe::pid target = node.system.spawn(never_answers);
+  troupe::wire::frame monitors;
+  monitors.mutable_monitor()->set_from(1);
+  monitors.mutable_monitor()->set_ref(7);
+  monitors.mutable_monitor()->set_to(target.id);
+  rude_client twice(node.name());
+  twice.join("twice@127.0.0.1:9");
+  twice.send(monitors);
+  twice.send(monitors);
+  is_cut(twice, node, "a monitor with the number of another one");
+  rude_client spawner(node.name());
+  spawner.join("spawner@127.0.0.1:9");
+  spawner.send(defines_type(std::string(troupe::type_of<std::tuple<>>.name)));
+  spawner.send(monitors);
+  spawner.send(spawns(1, 7));
+  is_cut(spawner, node, "spawner@127.0.0.1:9 broke the protocol");
+  rude_client caller(node.name());
+  caller.join("caller@127.0.0.1:9");
+  caller.send(defines_type(std::string(troupe::type_of<ask>.name)));
+  troupe::wire::frame asks;
+  asks.mutable_request()->set_from(1);
+  asks.mutable_request()->set_ref(7);
+  asks.mutable_request()->set_to(target.id);
+  asks.mutable_request()->mutable_message()->set_type(first_type);
+  asks.mutable_request()->mutable_message()->set_payload(std::string("\x08\x02", 2));
+  caller.send(asks);
+  caller.send(asks);
+  is_cut(caller, node, "a request with the number of an open one");
+  node.system.exit(target, troupe::exit_reason::kill);
+}
+
 TEST_CASE("a peer that vanishes without a word is taken for dead after the tick time") {
   test_node node{{.tick_time = 80ms}, "n"};
   rude_client client(node.name());

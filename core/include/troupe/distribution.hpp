@@ -68,6 +68,13 @@ void bounce(engine& home, const destination& to, message what, const exit_reason
 void address_request(engine& home, message& request, pid reply_to, std::uint64_t ref,
                      std::chrono::nanoseconds timeout);
 
+/// A monitor of the process that runs, whose other half another node sets as it starts a process
+/// for it: nothing is sent. Until `monitors_now` tells the process, `where` is told if the monitor
+/// is taken back.
+[[nodiscard]] monitor_ref promise_monitor(const destination& where);
+/// If it is still there. For the same process.
+void monitors_now(monitor_ref promised, pid process);
+
 /// Has the process that runs wait at its next `co_await` until `let_go`, as for room in a mailbox
 /// (overflow::hold_sender). False if none runs, or it is to wait already.
 bool hold_sender(engine& home) noexcept;

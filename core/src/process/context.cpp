@@ -103,6 +103,19 @@ monitor_ref context::monitor(const destination& target) const {
   return ref;
 }
 
+monitor_ref internal::promise_monitor(const destination& where) {
+  process_slot& slot = *running.slot;
+  const monitor_ref ref{next_number(slot)};
+  ties_of(slot).monitors.emplace(ref, where);
+  count(&tally::monitors, 1);
+  return ref;
+}
+
+void internal::monitors_now(monitor_ref promised, pid process) {
+  const auto at = running.slot->ties->monitors.find(promised);
+  if (at != running.slot->ties->monitors.end()) at->second = destination(process);
+}
+
 void context::demonitor(monitor_ref ref) const {
   process_slot& slot = own_slot(slot_);
   if (slot.ties == nullptr) return;

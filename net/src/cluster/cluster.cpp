@@ -85,7 +85,10 @@ std::uint64_t fresh_incarnation(troupe::system& system) {
 cluster::cluster(troupe::system& system, node_options options)
     : system_(system),
       options_(checked(std::move(options))),
-      bounds_{.message_bytes = options_.max_message_bytes},
+      bounds_{.message_bytes = options_.max_message_bytes,
+              .links = options_.quota.links,
+              .monitors = options_.quota.monitors,
+              .calls = options_.quota.calls},
       name_(parsed_name(options_)),
       incarnation_(fresh_incarnation(system)),
       secret_(loaded_cookie(options_)),
@@ -212,8 +215,12 @@ void cluster::deliver_here(const destination& to, message what) noexcept {
           "troupe::not_offered", "no behaviour " + (*order)->behaviour + " for these arguments"));
     core::launch_options how;
     how.link = (*order)->link;  // to who asks, which runs here
+    const monitor_ref monitor = (*order)->monitor;
+    how.under = std::make_shared<started_for>(home(), nullptr, order->from(), monitor);
     try {
-      order->reply(at->start(at->how.get(), home(), how, args.value()));
+      const pid made = at->start(at->how.get(), home(), how, args.value());
+      core::monitors_now(monitor, made);
+      order->reply(made);
     } catch (...) {
       order->fail(exit_reason::from_current_exception());
     }
@@ -293,7 +300,10 @@ void cluster::disconnect(std::string_view node) {
 // --- sessions -----------------------------------------------------------------------------------
 
 handshake_identity cluster::identity() const {
-  handshake_identity us{.name = name_, .incarnation = incarnation_, .hidden = options_.hidden};
+  handshake_identity us{.name = name_,
+                        .incarnation = incarnation_,
+                        .features = known_features,
+                        .hidden = options_.hidden};
   system_.random()->secret(us.fresh_nonce);
   return us;
 }
@@ -458,7 +468,7 @@ void cluster::add_offer(std::string name, offer_record what) {
 }
 
 std::variant<pid, exit_reason> cluster::start_offer(const connection_host::spawn_request& what,
-                                                    pid_mapper& pids) {
+                                                    remote_node& from, pid_mapper& pids) {
   const auto refuse = [&](const std::string& why) {
     return exit_reason::error("troupe::not_offered",
                               "node " + name_.text() + " " + why + " " + printable(what.behaviour));
@@ -480,6 +490,7 @@ std::variant<pid, exit_reason> cluster::start_offer(const connection_host::spawn
     return exit_reason::error("troupe::bad_arguments", error->text);
   core::launch_options options;
   if (what.link) options.link_to = what.from;
+  options.under = std::make_shared<started_for>(home(), from.started(), what.from, what.monitor);
   try {
     return offer->start(offer->how.get(), home(), options, arguments.value());
   } catch (...) {

@@ -64,7 +64,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   void went_down(const peer_info& peer, const std::string& why);
   void note_refusal(const remote_node* dialled, const std::string& why);
   std::variant<pid, exit_reason> start_offer(const connection_host::spawn_request& what,
-                                             pid_mapper& pids);
+                                             remote_node& from, pid_mapper& pids);
   [[nodiscard]] bool open() const noexcept { return !closed_.load(std::memory_order_acquire); }
   [[nodiscard]] handshake_identity identity() const;
   /// What a new connection brings to TLS; null if this node does without. Looks at the files.

@@ -54,6 +54,21 @@ task<pid> node::order(context self, std::string to, internal::spawn_order what) 
   co_return co_await self.call(kernel_of(to), std::move(what));
 }
 
+// What is promised is there before the order goes out, so no `down` comes too early to be known;
+// and it is taken back, with what came by it, if nobody is started.
+task<monitored> node::order_monitored(context self, std::string to, internal::spawn_order what) {
+  const monitor_ref ref = troupe::internal::promise_monitor(kernel_of(to));
+  what.monitor = ref;
+  auto started = co_await self.try_call(kernel_of(to), std::move(what));
+  if (!started) {
+    self.demonitor(ref);
+    throw call_error(type_of<internal::spawn_order>.name, to_string(kernel_of(to)),
+                     started.reason());
+  }
+  troupe::internal::monitors_now(ref, *started);
+  co_return monitored{*started, ref};
+}
+
 pid node::order(std::string to, internal::spawn_order what) {
   return cluster_->system().run([&](context self) -> task<pid> {
     co_return co_await self.call(kernel_of(to), std::move(what));

@@ -53,7 +53,8 @@ remote_node::remote_node(cluster& owner, node_name name)
       outbox_(owner.home(), owner.bounds(),
               {.busy_bytes = owner.options().busy_bytes,
                .max_messages = owner.options().max_queued_messages,
-               .max_bytes = owner.options().max_queued_bytes}) {}
+               .max_bytes = owner.options().max_queued_bytes}),
+      started_(std::make_shared<started_count>(owner.options().quota.processes)) {}
 
 remote_node::~remote_node() {
   outgoing* list = queue_.take_all();

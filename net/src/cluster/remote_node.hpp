@@ -14,6 +14,7 @@
 #include "cluster/lanes.hpp"
 #include "cluster/outbound_queue.hpp"
 #include "cluster/outbox.hpp"
+#include "cluster/started_for.hpp"
 #include "platform/lock.hpp"
 #include "protocol/node_name.hpp"
 
@@ -39,6 +40,8 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_.text(); }
   [[nodiscard]] const node_name& parsed() const noexcept { return name_; }
+  /// Those that it has started here.
+  [[nodiscard]] const std::shared_ptr<started_count>& started() const noexcept { return started_; }
 
   /// Any thread: what that process sends or asks goes out after all that it has sent before. If
   /// there is more than the way takes, the process is held, or the message is refused: false then.
@@ -117,6 +120,7 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
   cluster& cluster_;
   const node_name name_;
   outbox outbox_;
+  const std::shared_ptr<started_count> started_;
   outgoing_queue queue_;
 
   std::deque<std::unique_ptr<outgoing>> waiting_;  // oldest first

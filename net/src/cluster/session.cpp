@@ -117,7 +117,7 @@ void session::connected(const peer_info& peer) {
   splitter_.set_cap(cluster_.bounds().frame_bytes());
   const auto index = cluster_.index_of({peer.name.text(), peer.incarnation});
   if (!index) return end("this node keeps track of no more nodes");
-  engine_.emplace(static_cast<connection_host&>(*this), *index, cluster_.bounds());
+  engine_.emplace(static_cast<connection_host&>(*this), *index, cluster_.bounds(), peer.features);
   unread_ = std::make_shared<unread_mail>(
       cluster_.home(), cluster_.options().unread_bytes,
       unread_mail::duties{.pause =
@@ -395,7 +395,7 @@ pid session::whereis(std::string_view name) {
   return cluster_.is_reachable(name) ? cluster_.system().whereis(name) : pid();
 }
 std::variant<pid, exit_reason> session::spawn(const spawn_request& what, pid_mapper& pids) {
-  return cluster_.start_offer(what, pids);
+  return cluster_.start_offer(what, *remote_, pids);
 }
 std::optional<std::uint32_t> session::index_of(const node_identity& node) {
   return cluster_.index_of(node);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,6 +29,9 @@ struct node_identity {
   std::string name;
   std::uint64_t incarnation = 0;
 };
+
+/// What a peer is told that asks for more than node_options::quota allows.
+[[nodiscard]] exit_reason beyond_quota(std::string_view what);
 
 /// What a connection has its owner do. Called only from inside the connection's own functions.
 class connection_host {
@@ -57,6 +61,7 @@ class connection_host {
     std::string_view type;     // of the arguments, as the peer names it
     std::string_view payload;  // of the arguments
     bool link = false;
+    monitor_ref monitor = {};  // of `from`
   };
   virtual std::variant<pid, exit_reason> spawn(const spawn_request& what, pid_mapper& pids) = 0;
   /// The index of a node in this system's pids; 0 is this node; nothing if the table is full.
@@ -77,8 +82,9 @@ class connection_host {
 /// the connection is lost. PROTOCOL.md is the specification. For one thread at a time.
 class connection final : private pid_mapper {
  public:
-  /// `peer` is the index of the other node in pids here.
-  connection(connection_host& host, std::uint32_t peer, const limits& bounds);
+  /// `peer` is the index of the other node in pids here; `features` are those that both have.
+  connection(connection_host& host, std::uint32_t peer, const limits& bounds,
+             std::uint64_t features = known_features);
 
   /// A message of a local process for a pid or a name on the peer. What cannot be encoded is told
   /// to its sender; the connection lives.
@@ -127,7 +133,8 @@ class connection final : private pid_mapper {
   };
   struct open_call {
     steady_time deadline;
-    bool links = false;  // a spawn whose answer makes the caller's half of a link
+    bool links = false;        // a spawn whose answer makes the caller's half of a link
+    monitor_ref monitor = {};  // of a spawn: its answer tells what that is on
   };
   using local_call = std::pair<pid, std::uint64_t>;             // process here and its reference
   using foreign_ref = std::pair<std::uint64_t, std::uint64_t>;  // process there and its reference
@@ -140,7 +147,8 @@ class connection final : private pid_mapper {
   void send_signal(const destination& to, message& what);
   void refuse(const destination& to, message what, const std::string& why);
   template <class Frame>
-  void note_call(Frame& out, troupe::internal::request_header& header, bool links);
+  void note_call(Frame& out, troupe::internal::request_header& header, bool links = false,
+                 monitor_ref monitor = {});
   std::optional<std::string> encode_value(std::string& out, const message& what);
   std::optional<std::string> put_value(wire::value& out, const message& what);
   void put_reason(wire::exit_reason& out, const exit_reason& reason);
@@ -170,6 +178,7 @@ class connection final : private pid_mapper {
   std::optional<std::string> on_demonitor(const wire::demonitor& f);
   std::optional<std::string> on_down(const wire::down& f);
   std::optional<std::string> on_goodbye(const wire::goodbye& f);
+  void refuse_request(const wire::request& f, const exit_reason& why);
   taken take_value(std::uint32_t type, std::string_view payload, message_kind role);
   taken take_value(const wire::value& in, message_kind role) {
     return take_value(in.type(), in.payload(), role);
@@ -185,6 +194,7 @@ class connection final : private pid_mapper {
   connection_host& host_;
   const std::uint32_t peer_;
   const limits bounds_;
+  const std::uint64_t features_;
   std::optional<std::string> goodbye_;
   reassembler reassembler_;
   bool whole_of_fragments_ = false;  // is handled just now
@@ -202,6 +212,7 @@ class connection final : private pid_mapper {
       links_;                              // ours, theirs -> our unlink under way, or 0
   std::map<local_call, pid> monitors_;     // by processes here: the target, or none if it is a name
   std::map<foreign_ref, pid> watchers_;    // by processes there, on ours
+  std::set<foreign_ref> asked_;            // by processes there: this node owes a reply
   std::map<local_call, open_call> calls_;  // of processes here: an answer is due
   static constexpr std::size_t least_calls_to_sweep = 256;
   std::size_t calls_to_sweep_ = least_calls_to_sweep;

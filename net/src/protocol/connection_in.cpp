@@ -12,6 +12,9 @@ namespace {
 
 constexpr const char* nobody = "a message to nobody";
 constexpr const char* undefined_name = "a message to a name that was not defined";
+constexpr const char* monitor_in_use = "a monitor with the number of another one";
+constexpr const char* quota_of_links = "links (node_options::quota.links)";
+constexpr const char* quota_of_monitors = "monitors (node_options::quota.monitors)";
 
 constexpr pid ours(std::uint64_t id) noexcept { return {0, id}; }
 
@@ -40,6 +43,11 @@ std::string_view role_name(message_kind role) noexcept {
 }
 
 }  // namespace
+
+exit_reason beyond_quota(std::string_view what) {
+  return exit_reason::error("troupe::peer_quota",
+                            "that node allows one other node no more " + std::string(what));
+}
 
 std::optional<std::string> connection::on_frame(std::span<const std::byte> body) {
   if (const auto plain = read_send(body)) return on_send(*plain);
@@ -181,18 +189,26 @@ std::optional<std::string> connection::on_request(const wire::request& f) {
   taken what = take_value(f.message(), message_kind::request);
   if (!what.broken.empty()) return what.broken;
   if (!what.value) {
-    wire::frame frame;
-    frame.mutable_reply()->set_to(f.from());
-    frame.mutable_reply()->set_ref(f.ref());
-    put_reason(*frame.mutable_reply()->mutable_reason(),
-               exit_reason::error("troupe::not_receivable", what.refused));
-    host_.write(frame);
+    refuse_request(f, exit_reason::error("troupe::not_receivable", what.refused));
     return std::nullopt;
   }
+  if (asked_.size() >= bounds_.calls) {
+    refuse_request(f, beyond_quota("open calls (node_options::quota.calls)"));
+    return std::nullopt;
+  }
+  if (!asked_.emplace(f.from(), f.ref()).second) return "a request with the number of an open one";
   host_.address(what.value, theirs(f.from()), f.ref(),
                 f.timeout_ms() == 0 ? infinity : std::chrono::milliseconds(f.timeout_ms()));
   host_.receive(std::get<destination>(to), std::move(what.value), f.message().payload().size());
   return std::nullopt;
+}
+
+void connection::refuse_request(const wire::request& f, const exit_reason& why) {
+  wire::frame frame;
+  frame.mutable_reply()->set_to(f.from());
+  frame.mutable_reply()->set_ref(f.ref());
+  put_reason(*frame.mutable_reply()->mutable_reason(), why);
+  host_.write(frame);
 }
 
 // A call is done with when it is answered: if its answer breaks the protocol, `lost` tells it.
@@ -227,18 +243,27 @@ std::optional<std::string> connection::on_spawn(const wire::spawn& f) {
   const definition* type = defined(f.arguments().type(), wire::define_name::type);
   if (type == nullptr) return "a spawn whose arguments' type was not defined";
   if (f.behaviour().size() > max_name_bytes) return "a spawn of a name that is too long";
-  const auto made = host_.spawn({.from = theirs(f.from()),
-                                 .behaviour = f.behaviour(),
-                                 .type = type->text,
-                                 .payload = f.arguments().payload(),
-                                 .link = f.link()},
-                                *this);
+  const foreign_ref watcher(f.from(), f.monitor());
+  if (f.monitor() != 0 && watchers_.contains(watcher)) return monitor_in_use;
+  const auto made = [&]() -> std::variant<pid, exit_reason> {
+    if (f.link() && links_.size() >= bounds_.links) return beyond_quota(quota_of_links);
+    if (f.monitor() != 0 && watchers_.size() >= bounds_.monitors)
+      return beyond_quota(quota_of_monitors);
+    return host_.spawn({.from = theirs(f.from()),
+                        .behaviour = f.behaviour(),
+                        .type = type->text,
+                        .payload = f.arguments().payload(),
+                        .link = f.link(),
+                        .monitor = {f.monitor()}},
+                       *this);
+  }();
   wire::frame frame;
   auto& out = *frame.mutable_spawn_reply();
   out.set_to(f.from());
   out.set_ref(f.ref());
   if (const pid* child = std::get_if<pid>(&made)) {
     if (f.link()) links_.insert_or_assign({*child, theirs(f.from())}, 0);
+    if (f.monitor() != 0) watchers_.emplace(watcher, *child);
     out.set_process(child->id);
   } else {
     put_reason(*out.mutable_reason(), std::get<exit_reason>(made));
@@ -253,8 +278,10 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
   if (call == calls_.end()) return std::nullopt;
   if (f.result_case() == wire::spawn_reply::kProcess) {
     const bool link = call->second.links;
+    const auto monitor = monitors_.find({caller, call->second.monitor.id});
     calls_.erase(call);
     const pid child = theirs(f.process());
+    if (monitor != monitors_.end()) monitor->second = child;  // it was not taken back meanwhile
     if (link) {  // before the reply and before any exit of the child
       links_.insert_or_assign({caller, child}, 0);
       host_.deliver(caller, message::of(core::link_sent(child)));
@@ -265,6 +292,7 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
   if (f.result_case() != wire::spawn_reply::kReason) return "a spawn reply without a result";
   auto reason = take_reason(f.reason());
   if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
+  monitors_.erase({caller, call->second.monitor.id});
   calls_.erase(call);
   fail_call(caller, f.ref(), std::get<exit_reason>(reason));
   return std::nullopt;
@@ -273,6 +301,15 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
 // --- links and exits --------------------------------------------------------------------------
 
 std::optional<std::string> connection::on_link(const wire::link& f) {
+  if (links_.size() >= bounds_.links && !links_.contains({ours(f.to()), theirs(f.from())})) {
+    wire::frame frame;
+    frame.mutable_exit()->set_from(f.to());
+    frame.mutable_exit()->set_to(f.from());
+    frame.mutable_exit()->set_from_link(true);
+    put_reason(*frame.mutable_exit()->mutable_reason(), beyond_quota(quota_of_links));
+    host_.write(frame);
+    return std::nullopt;
+  }
   // One that crosses our unlink does not bring the link back.
   links_.try_emplace({ours(f.to()), theirs(f.from())}, 0);
   host_.deliver(ours(f.to()), message::of(core::link_sent(theirs(f.from()))));
@@ -313,7 +350,17 @@ std::optional<std::string> connection::on_monitor(const wire::monitor& f) {
   if (auto* broken = std::get_if<std::string>(&to)) return *broken;
   const destination& target = std::get<destination>(to);
   const pid process = target.named() ? host_.whereis(target.name()) : target.id();
-  if (process) watchers_.insert_or_assign({f.from(), f.ref()}, process);
+  if (watchers_.contains({f.from(), f.ref()})) return monitor_in_use;
+  if (watchers_.size() >= bounds_.monitors) {
+    wire::frame frame;
+    frame.mutable_down()->set_from(process.id);
+    frame.mutable_down()->set_to(f.from());
+    frame.mutable_down()->set_ref(f.ref());
+    put_reason(*frame.mutable_down()->mutable_reason(), beyond_quota(quota_of_monitors));
+    host_.write(frame);
+    return std::nullopt;
+  }
+  if (process) watchers_.emplace(foreign_ref(f.from(), f.ref()), process);
   // To no process: the watcher is told noproc by the way of all undeliverable monitors.
   host_.deliver(process, message::of(core::monitor_sent(theirs(f.from()), monitor_ref{f.ref()})));
   return std::nullopt;

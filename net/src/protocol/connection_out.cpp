@@ -18,8 +18,9 @@ std::uint32_t to_timeout_ms(std::chrono::nanoseconds left) {
 
 }  // namespace
 
-connection::connection(connection_host& host, std::uint32_t peer, const limits& bounds)
-    : host_(host), peer_(peer), bounds_(bounds), reassembler_(bounds) {}
+connection::connection(connection_host& host, std::uint32_t peer, const limits& bounds,
+                       std::uint64_t features)
+    : host_(host), peer_(peer), bounds_(bounds), features_(features), reassembler_(bounds) {}
 
 void connection::send(const destination& to, message what) {
   // Numbers are given out anew when half of them are in use, and only between two frames: within
@@ -145,7 +146,7 @@ void connection::send_request(const destination& to, message& what) {
     return refuse(to, std::move(what), *error);
   put_target(out, to);
   out.set_timeout_ms(to_timeout_ms(left));
-  note_call(out, header, false);
+  note_call(out, header);
   host_.write(frame);
 }
 
@@ -154,20 +155,28 @@ void connection::send_spawn(const destination& to, message& what) {
   if (order.behaviour.empty() || order.behaviour.size() > max_name_bytes)
     return refuse(to, std::move(what),
                   "a behaviour's name has 1 to " + std::to_string(max_name_bytes) + " bytes");
+  if (order.monitor && (features_ & feature_spawn_monitor) == 0)
+    return refuse(to, std::move(what),
+                  "that node's version cannot monitor what it starts: update it, or use spawn_on "
+                  "and monitor");
   wire::frame frame;
   auto& out = *frame.mutable_spawn();
   if (const auto error = put_value(*out.mutable_arguments(), order.arguments))
     return refuse(to, std::move(what), *error);
   out.set_behaviour(order.behaviour);
   out.set_link(order.link);
-  note_call(out, *static_cast<core::request_header*>(what.payload()), order.link);
+  out.set_monitor(order.monitor.id);
+  note_call(out, *static_cast<core::request_header*>(what.payload()), order.link, order.monitor);
+  // Taken back by the caller, by the way of every monitor, if there is no process in the end.
+  if (order.monitor) monitors_.insert_or_assign({{0, out.from()}, order.monitor.id}, pid{});
   host_.write(frame);
 }
 
 // From here on the table remembers who waits, and no more the message. A call whose time is over
 // may never be answered, so such are swept out, except for what links: its answer does.
 template <class Frame>
-void connection::note_call(Frame& out, core::request_header& header, bool links) {
+void connection::note_call(Frame& out, core::request_header& header, bool links,
+                           monitor_ref monitor) {
   if (calls_.size() >= calls_to_sweep_) {
     std::erase_if(calls_, [&](const auto& call) {
       return !call.second.links &&
@@ -178,7 +187,7 @@ void connection::note_call(Frame& out, core::request_header& header, bool links)
   const pid caller = std::exchange(header.reply_to, pid{});
   out.set_from(caller.id);
   out.set_ref(header.ref);
-  calls_.emplace(local_call(caller, header.ref), open_call{header.deadline, links});
+  calls_.emplace(local_call(caller, header.ref), open_call{header.deadline, links, monitor});
 }
 
 void connection::send_reply(pid to, message& what) {
@@ -186,6 +195,7 @@ void connection::send_reply(pid to, message& what) {
   auto& out = *frame.mutable_reply();
   out.set_to(to.id);
   out.set_ref(static_cast<core::reply_header*>(what.payload())->ref);
+  asked_.erase({out.to(), out.ref()});
   if (auto* failure = what.get_if<core::failed_reply>())
     put_reason(*out.mutable_reason(), failure->value);
   else if (const auto error = put_value(*out.mutable_message(), what))

@@ -58,12 +58,21 @@ inline constexpr std::size_t max_unfinished_frames = 16;
 /// unread by which they would be, and little to keep.
 inline constexpr std::size_t max_paused = 65536;
 
+/// Bits of a hello's features.
+inline constexpr std::uint64_t feature_spawn_monitor = 1;  // `spawn` may carry a monitor
+inline constexpr std::uint64_t known_features = feature_spawn_monitor;
+
 /// What a node may set for itself.
 struct limits {
   /// Longest message in bytes, encoded. A longer one is refused at the sender and closes the
   /// connection at the receiver, so nodes of a cluster should agree. 16 MiB is large for a message
   /// and small for a machine; a node that takes the longest from 100 peers at once needs 1.6 GiB.
   std::uint32_t message_bytes = 16 * 1024 * 1024;
+
+  /// What the peer may hold of this node: see peer_quota.
+  std::size_t links = std::size_t{1} << 20;
+  std::size_t monitors = std::size_t{1} << 20;
+  std::size_t calls = std::size_t{1} << 20;
 
   /// Longest frame once connected. Protobuf reads no more than 2 GiB at once.
   [[nodiscard]] constexpr std::uint32_t frame_bytes() const noexcept {

@@ -15,6 +15,22 @@ namespace troupe::net {
 
 class transport;
 
+/// What one other node may hold of this one at a time: far more than an honest one does, and no
+/// more memory than this one can spare. What it asks for beyond that is refused, one by one, with
+/// an error `troupe::peer_quota`: it knows of each refusal, and nothing else is lost.
+struct peer_quota {
+  /// Processes that it has started here, by `spawn_on` and its like, and that live. They count
+  /// until they end, also when the connection is lost.
+  std::size_t processes = std::size_t{1} << 18;
+  /// Links between its processes and those here. Those that were made from here count, too, but
+  /// are not refused. Who asks for one more gets the exit signal of a link that breaks.
+  std::size_t links = std::size_t{1} << 20;
+  /// Of its processes, on those here. Who asks for one more gets its `down`.
+  std::size_t monitors = std::size_t{1} << 20;
+  /// Calls of its processes that are not answered yet.
+  std::size_t calls = std::size_t{1} << 20;
+};
+
 /// How a node is made. Durations and limits have the defaults of a small trusted network.
 struct node_options {
   /// `app@host:port`: who the node is and where it listens. Port 0 lets the system choose one;
@@ -69,6 +85,8 @@ struct node_options {
   /// As they are in memory; answers that this node itself owes to a peer that does not read count
   /// too, as they are on the wire.
   std::size_t max_queued_bytes = std::size_t{64} << 20;
+  /// For each other node.
+  peer_quota quota = {};
   /// For how long after its last work the worker that waits for the network looks at the sockets
   /// before it sleeps; see `set_busy_poll`. 0: it sleeps at once.
   std::chrono::nanoseconds busy_poll = std::chrono::microseconds(100);
@@ -112,6 +130,7 @@ struct spawn_order {
   std::string behaviour;
   message arguments;  // a std::tuple of them
   bool link = false;
+  monitor_ref monitor = {};  // promised to who asks; none: without
 };
 
 }  // namespace internal
@@ -173,7 +192,7 @@ class node {
 
   /// Starts a behaviour that the other node offers under that name, and gives its pid. The types of
   /// the arguments are those of the offer. Throws call_error: not offered, arguments that do not
-  /// fit, noconnection, timeout.
+  /// fit, more than `peer_quota` allows, noconnection, timeout.
   template <class... Args>
   [[nodiscard]] task<pid> spawn_on(context self, std::string where, std::string behaviour,
                                    Args... args) {
@@ -188,6 +207,17 @@ class node {
     return order(
         self, std::move(where),
         {std::move(behaviour), message::of(std::tuple<Args...>(std::move(args)...)), true});
+  }
+  /// The same, monitored by the calling process from the start: exactly one `down` with that
+  /// reference follows, with the reason of its end even if it ends at once, or noconnection. If
+  /// this throws, none does. Throws call_error also if the other node's version does not know of
+  /// it. (OTP: spawn_monitor/4.)
+  template <class... Args>
+  [[nodiscard]] task<monitored> spawn_monitor_on(context self, std::string where,
+                                                 std::string behaviour, Args... args) {
+    return order_monitored(
+        self, std::move(where),
+        {std::move(behaviour), message::of(std::tuple<Args...>(std::move(args)...))});
   }
   template <class... Args>
   pid spawn_on(std::string where, std::string behaviour, Args... args) {
@@ -222,6 +252,8 @@ class node {
   }
   void add_offer(std::string name, internal::offer_record what);
   static task<pid> order(context self, std::string node, internal::spawn_order what);
+  static task<monitored> order_monitored(context self, std::string node,
+                                         internal::spawn_order what);
   pid order(std::string node, internal::spawn_order what);
 
   std::shared_ptr<internal::cluster> cluster_;
