@@ -39,7 +39,10 @@ class lease_guard {
   [[nodiscard]] task<bool> obtain();
   [[nodiscard]] task<bool> owner_is_gone();
   bool note_trouble(const exit_reason& why);
-  void warn(const std::string& text) const { self_.system().log(log_level::warning, text); }
+  void warn(const std::string& text) const {
+    if (plan_.warn) return plan_.warn(self_, text);
+    self_.system().log(log_level::warning, text);
+  }
   // --- to keep it
   [[nodiscard]] task<end> keep();
   [[nodiscard]] task<> wait_until(steady_time time);

@@ -13,6 +13,8 @@ struct lease_plan {
   bool waits = false;  // until it has it
   pid owner = {};      // who asks for the name
   std::shared_ptr<lease_clock> clock = {};
+  // Says what is wrong; empty: in the log. For who has many names that all have the same trouble.
+  std::function<void(context self, const std::string& text)> warn = {};
 };
 
 /// Answered when the name is the owner's, or another one's if the guard does not wait.
