@@ -46,6 +46,10 @@ constexpr auto all = std::to_array<workload>({
     {"remote_echo_1mib", place::remote, "300 messages of 1 MiB to another node and back",
      remote_echo_1mib},
     {"remote_echo_1mib_tls", place::remote, "the same over TLS", remote_echo_1mib_tls},
+    {"key_call", place::local, "200,000 calls of a process by its key, and by its pid", key_call},
+    {"remote_key_call", place::remote, "the same on another node, 20,000 calls", remote_key_call},
+    {"key_join", place::remote, "a node joins one with 10,000 keys: time until all have moved",
+     key_join},
 });
 
 }  // namespace

@@ -56,5 +56,9 @@ void remote_flood(run& bench);
 void remote_flood_tls(run& bench);
 void remote_echo_1mib(run& bench);
 void remote_echo_1mib_tls(run& bench);
+// keys.cpp
+void key_call(run& bench);
+void remote_key_call(run& bench);
+void key_join(run& bench);
 
 }  // namespace bench
