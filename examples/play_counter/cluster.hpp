@@ -1,7 +1,5 @@
 #pragma once
 
-#include "rendezvous.hpp"
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -20,28 +18,24 @@ struct options {
   int member = 0;  // which member this OS process is; 0: the parent of all
 };
 
-/// One of the nodes that own songs.
+/// One of the nodes that have the processes of songs.
 struct member {
-  std::string name;  // songs are hashed with it and not with `node`: ports may change, owners not
+  std::string name;
   std::string node;
   std::uint16_t http_port = 0;
 };
 
-/// All members. Constant while the cluster runs: a member that is down still owns its songs,
-/// because it has their counts, and comes back with them.
 struct cluster {
+  /// Has the counts and the directory of who has which songs.
+  std::string parent;
   std::vector<member> members;
-
-  [[nodiscard]] const member& owner(std::string_view song) const {
-    return owner_of(song, members, &member::name);
-  }
 };
 
 /// For the processes, which share it.
 using cluster_ptr = std::shared_ptr<const cluster>;
 
 [[nodiscard]] inline cluster_ptr make_cluster(const options& chosen) {
-  cluster made;
+  cluster made{.parent = "parent@127.0.0.1:" + std::to_string(chosen.node_port), .members = {}};
   for (int i = 1; i <= chosen.nodes; ++i) {
     const std::string name = "play" + std::to_string(i);
     made.members.push_back({name, name + "@127.0.0.1:" + std::to_string(chosen.node_port + i),

@@ -1,6 +1,6 @@
 # What demo.sh and the tests share: a cluster of three nodes on free ports with its data in a temporary
 # directory. Nothing of it is left when the script that sources this ends, in whatever way.
-# Needs $program; start_cluster sets $parent (its process), $port and $url (of its first node).
+# Needs $program, and takes $nodes (3); start_cluster sets $parent (its process), $port and $url (of its first node).
 
 directory=$(mktemp -d)
 log=$directory/log
@@ -46,7 +46,7 @@ start_cluster() { # option...
     port=$((10000 + RANDOM % 2000 * 10))
     url=$(url_of 1)
     : >"$log"
-    "$program" --nodes 3 --port "$port" --node-port $((port + 3)) --data "$directory/data" "$@" \
+    "$program" --nodes "${nodes:-3}" --port "$port" --node-port $((port + 3)) --data "$directory/data" "$@" \
       >>"$log" 2>&1 &
     parent=$!
     await 30 ready_or_ended || fail 'the cluster is not ready after 30 s'

@@ -10,7 +10,7 @@
 namespace {
 
 void describe(CLI::App& program, play::options& chosen) {
-  program.add_option("--nodes", chosen.nodes, "How many nodes; as many as before for old counts")
+  program.add_option("--nodes", chosen.nodes, "How many nodes")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   program.add_option("--port", chosen.port, "HTTP port of the first node; the others use the next")
@@ -21,8 +21,7 @@ void describe(CLI::App& program, play::options& chosen) {
                   "Port of this process's node; the nodes that it starts use the next")
       ->check(CLI::Range(1, 65000))
       ->capture_default_str();
-  program
-      .add_option("--data", chosen.data, "Directory of the counts, an SQLite file for each node")
+  program.add_option("--data", chosen.data, "Directory of the counts, an SQLite file")
       ->capture_default_str();
   program.add_flag("--survive-power-loss", chosen.survive_power_loss,
                    "Acknowledge a play when it is on the disk (slower); without this it survives "

@@ -1,7 +1,7 @@
 #include "acceptor.hpp"
 #include "connections.hpp"
 #include "roles.hpp"
-#include "songs.hpp"
+#include "song.hpp"
 
 #include <troupe/net/peer.hpp>
 
@@ -21,8 +21,7 @@ troupe::process end_of_parent(troupe::context self) {
   co_await troupe::net::until_parent_ends(self);
 }
 
-// Nodes connect on first use. A member that was away connects by itself, because those who have
-// tried in vain to reach it wait a while before they try again.
+// A member shares the songs with those that it is connected to.
 troupe::process greeter(troupe::context self, troupe::net::node* own, cluster_ptr all) {
   for (const member& other : all->members) {
     if (other.node == own->name()) continue;
@@ -39,24 +38,21 @@ troupe::process greeter(troupe::context self, troupe::net::node* own, cluster_pt
 void run_member(const options& chosen) {
   const cluster_ptr all = make_cluster(chosen);
   const member& me = all->members.at(static_cast<std::size_t>(chosen.member - 1));
-  const store_options counts{.file = chosen.data / (me.name + ".sqlite"),
-                             .members = chosen.nodes,
-                             .survive_power_loss = chosen.survive_power_loss};
   troupe::system system;
   const listener_ptr listener = listen(system, me.http_port);  // from now on clients wait
   const troupe::pid stop_asked = system.spawn(end_of_parent);
-
-  // In this order: who reaches this node finds its songs, and who is served finds the other nodes.
-  const troupe::pid owner =
-      system.supervise(restarts, {troupe::child<songs>("songs", counts).registered()});
   std::cout << me.node << " serves http://127.0.0.1:" << me.http_port << "/ as process " << getpid()
             << std::endl;
-  troupe::net::node node(system, {});
+  troupe::net::node node(system, {.tick_time = silence});
   system.spawn(greeter, &node, all);
+  const troupe::net::directory names({"directory", all->parent}, leases);
+  const troupe::destination counts("counts", all->parent);
+  const troupe::pid mine = system.supervise(
+      restarts, {songs.child(node, names, {.shards = shards, .idle = 10s}, counts)});
   const troupe::pid http =
       system.supervise(restarts, {troupe::child<connections>("connections", all).registered(),
                                   troupe::child("acceptor", acceptor, listener)});
-  run_until(system, stop_asked, {owner, http});
+  run_until(system, stop_asked, {mine, http});
 }
 
 }  // namespace play

@@ -1,6 +1,7 @@
 #include "routes.hpp"
 
-#include "songs.hpp"
+#include "counts.hpp"
+#include "song.hpp"
 
 namespace play {
 namespace {
@@ -10,63 +11,46 @@ using boost::beast::http::verb;
 using troupe::context;
 using troupe::task;
 
-std::string no_answer(const member& owner, const troupe::exit_reason& why) {
-  return owner.node + " does not answer for its songs: " + to_string(why);
+reply no_answer(std::string_view whose, const troupe::exit_reason& why) {
+  return {status::service_unavailable,
+          "no answer of " + std::string(whose) + ": " + to_string(why)};
 }
 
-// 200 with the count, or 503 with the reason why its owner cannot tell.
+// 200 with the count, or 503 with the reason why its process cannot tell.
 template <class Request>
-task<reply> ask_owner(context self, const cluster& all, std::string song) {
-  const member& owner = all.owner(song);
-  auto count = co_await self.try_call({"songs", owner.node}, Request{std::move(song)}, call_time);
-  if (count) co_return reply{status::ok, std::to_string(*count)};
-  co_return reply{status::service_unavailable, no_answer(owner, count.reason())};
+task<reply> ask_song(context self, std::string song) {
+  auto count = co_await songs.try_call(self, song, Request{}, call_time);
+  if (!count) co_return no_answer("the song " + song, count.reason());
+  co_return reply{status::ok, std::to_string(*count)};
 }
 
-// Asks all owners at once, then takes their answers; gives a line for each that has none.
-template <class Request, class Take>
-task<std::string> ask_all(context self, const cluster& all, Take take) {
-  std::vector<troupe::pending_reply<Request>> asked;
-  asked.reserve(all.members.size());
-  for (const member& each : all.members)
-    asked.push_back(self.send_request({"songs", each.node}, Request{}, call_time));
-
-  std::string missing;
-  for (std::size_t i = 0; i < asked.size(); ++i) {
-    auto part = co_await asked[i];
-    if (part)
-      take(*part);
-    else
-      missing += no_answer(all.members[i], part.reason()) + '\n';
-  }
-  co_return missing;
-}
-
-// A part must not pass for the whole, so it is no 200.
-reply whole_or_part(const std::string& missing, std::string found) {
-  if (missing.empty()) return {status::ok, std::move(found)};
-  return {status::service_unavailable, missing + "the others: " + found};
-}
-
+// What is acknowledged is there: no process of a song need be asked.
 task<reply> all_counts(context self, const cluster& all) {
-  std::vector<song_count> counts;
-  const std::string missing = co_await ask_all<all_plays>(
-      self, all,
-      [&](std::vector<song_count>& part) { std::ranges::move(part, std::back_inserter(counts)); });
-  std::ranges::sort(counts, {}, &song_count::song);
+  auto counts = co_await self.try_call({"counts", all.parent}, all_plays{}, call_time);
+  if (!counts) co_return no_answer("the counts", counts.reason());
   std::string list;
-  for (const auto& [song, plays] : counts) {
+  for (const auto& [song, plays] : *counts) {
     if (!list.empty()) list += ',';
     list += song + '=' + std::to_string(plays);
   }
-  co_return whole_or_part(missing, std::move(list));
+  co_return reply{status::ok, std::move(list)};
 }
 
+// Each by its process, which knows its count, too.
 task<reply> clear_all(context self, const cluster& all) {
+  auto counts = co_await self.try_call({"counts", all.parent}, all_plays{}, call_time);
+  if (!counts) co_return no_answer("the counts", counts.reason());
   std::int64_t cleared = 0;
-  const std::string missing =
-      co_await ask_all<clear_plays>(self, all, [&](std::int64_t part) { cleared += part; });
-  co_return whole_or_part(missing, "cleared " + std::to_string(cleared) + " songs");
+  for (const auto& [song, plays] : *counts) {
+    auto had = co_await songs.try_call(self, song, clear_plays{}, call_time);
+    if (!had) {
+      reply failed = no_answer("the song " + song, had.reason());
+      failed.body += "; " + std::to_string(cleared) + " songs before it are cleared";
+      co_return failed;
+    }
+    cleared += *had > 0 ? 1 : 0;
+  }
+  co_return reply{status::ok, "cleared " + std::to_string(cleared) + " songs"};
 }
 
 reply not_allowed(std::string allow) {
@@ -98,8 +82,8 @@ task<reply> answer(context self, const cluster& all, verb method, std::string_vi
   if (!valid_song_id(song))
     co_return reply{status::not_found, "no song has such an ID: it is 1 to " +
                                            std::to_string(max_song_id) + " of A-Z a-z 0-9 . _ -"};
-  if (reads) co_return co_await ask_owner<get_plays>(self, all, std::move(song));
-  if (method == verb::post) co_return co_await ask_owner<add_play>(self, all, std::move(song));
+  if (reads) co_return co_await ask_song<get_plays>(self, std::move(song));
+  if (method == verb::post) co_return co_await ask_song<add_play>(self, std::move(song));
   co_return not_allowed("GET, HEAD, POST");
 }
 

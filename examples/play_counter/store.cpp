@@ -21,33 +21,43 @@ store::store(const store_options& options) : file_(options.file.string()) {
   run(options.survive_power_loss ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
   const std::int64_t page_bytes = number(prepare("PRAGMA page_size")).value();
   run(("PRAGMA max_page_count=" + std::to_string(options.max_bytes / page_bytes)).c_str());
-  create_or_check(options.members);
+  create_or_check();
   add_ = prepare(
-      "INSERT INTO plays VALUES (?1, 1) ON CONFLICT (song) DO UPDATE SET plays = plays + 1 "
-      "RETURNING plays");
+      "INSERT INTO plays VALUES (?1, ?3, ?2) ON CONFLICT (song) DO UPDATE "
+      "SET plays = plays + ?3, token = ?2 WHERE token <= ?2 RETURNING plays");
   plays_ = prepare("SELECT plays FROM plays WHERE song = ?1");
-  all_ = prepare("SELECT song, plays FROM plays ORDER BY song");
+  all_ = prepare("SELECT song, plays FROM plays WHERE plays > 0 ORDER BY song");
+  reset_ =
+      prepare("UPDATE plays SET plays = 0, token = ?2 WHERE song = ?1 AND token <= ?2 RETURNING 0");
 }
 
-void store::create_or_check(int members) {
+std::string stale_token(std::string_view song) {
+  return "another process of the song " + std::string(song) + " has written after this one";
+}
+
+void store::create_or_check() {
+  constexpr std::int64_t format = 2'000;  // of these tables; that before had the number of nodes
   run("BEGIN IMMEDIATE");
   const auto made_for = number(prepare("PRAGMA user_version"));
   if (made_for == 0) {
-    run("CREATE TABLE plays (song TEXT PRIMARY KEY, plays INTEGER NOT NULL) WITHOUT ROWID");
-    run(("PRAGMA user_version=" + std::to_string(members)).c_str());
-  } else if (made_for != members) {
-    throw store_error(file_ + ": these counts are of a cluster of " + std::to_string(*made_for) +
-                      " nodes: start as many, or give another directory");
+    run("CREATE TABLE plays (song TEXT PRIMARY KEY, plays INTEGER NOT NULL, "
+        "token INTEGER NOT NULL) WITHOUT ROWID");
+    run(("PRAGMA user_version=" + std::to_string(format)).c_str());
+  } else if (made_for != format) {
+    throw store_error(file_ +
+                      ": these counts are of another version of play_counter: give "
+                      "another directory");
   }
   run("COMMIT");
 }
 
-std::vector<std::int64_t> store::add(std::span<const std::string> songs) {
-  std::vector<std::int64_t> counts;
-  counts.reserve(songs.size());
+std::vector<std::optional<std::int64_t>> store::add(std::span<const song_plays> plays) {
+  std::vector<std::optional<std::int64_t>> counts;
+  counts.reserve(plays.size());
   run("BEGIN IMMEDIATE");
   try {
-    for (const std::string& song : songs) counts.push_back(number(add_, song).value());
+    for (const song_plays& each : plays)
+      counts.push_back(number(add_, each.song, each.token, each.plays));
     run("COMMIT");
   } catch (...) {
     // Some errors have rolled it back already; then this one fails, as it may.
@@ -73,9 +83,11 @@ std::vector<song_count> store::all() {
   return rows;
 }
 
-std::int64_t store::clear() {
-  run("DELETE FROM plays");
-  return sqlite3_changes64(database_.get());
+std::int64_t store::reset(std::string_view song, std::uint64_t token) {
+  const auto had = number(plays_, song);
+  if (!had) return 0;
+  if (!number(reset_, song, token)) throw store_error(stale_token(song));
+  return *had;
 }
 
 void store::fail(std::string_view what) const {
@@ -96,10 +108,15 @@ store::statement store::prepare(const char* sql) {
   return statement(made);
 }
 
-std::optional<std::int64_t> store::number(const statement& what, std::string_view text) {
+std::optional<std::int64_t> store::number(const statement& what, std::string_view song,
+                                          std::uint64_t token, std::int64_t plays) {
   sqlite3_stmt* const one = what.get();
-  if (sqlite3_bind_parameter_count(one) == 1)
-    sqlite3_bind_text(one, 1, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+  const int parameters = sqlite3_bind_parameter_count(one);
+  if (parameters >= 1)
+    sqlite3_bind_text(one, 1, song.data(), static_cast<int>(song.size()), SQLITE_STATIC);
+  // A token from the clock fits until the year 2262.
+  if (parameters >= 2) sqlite3_bind_int64(one, 2, static_cast<std::int64_t>(token));
+  if (parameters >= 3) sqlite3_bind_int64(one, 3, plays);
   int result = sqlite3_step(one);
   std::optional<std::int64_t> value;
   if (result == SQLITE_ROW) {

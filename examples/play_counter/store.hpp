@@ -21,6 +21,13 @@ struct song_count {
   friend bool operator==(const song_count&, const song_count&) = default;
 };
 
+/// Plays of one song, from who holds that token.
+struct song_plays {
+  std::string song;
+  std::int64_t plays = 0;
+  std::uint64_t token = 0;
+};
+
 /// The file could not be opened, read or written: the text says which and why.
 class store_error : public std::runtime_error {
  public:
@@ -29,9 +36,6 @@ class store_error : public std::runtime_error {
 
 struct store_options {
   std::filesystem::path file;
-  /// How many members the cluster has. A file keeps the number that it was made with, because with
-  /// another one other songs would belong here.
-  int members = 1;
   /// What is committed survives the end of this process in any case. To survive the end of the
   /// machine too it must be on the disk before it is acknowledged, which costs an fsync each time.
   bool survive_power_loss = false;
@@ -40,22 +44,26 @@ struct store_options {
   std::int64_t max_bytes = 8 * 1024 * 1024;
 };
 
-/// The play counts of one node in an SQLite file with a write-ahead log. The file is locked while
-/// it is open. All functions block: call them on the blocking pool, one at a time. They throw
-/// store_error, and have then changed nothing.
+/// Why such a write is refused.
+[[nodiscard]] std::string stale_token(std::string_view song);
+
+/// The play counts in an SQLite file with a write-ahead log. The file is locked while it is open.
+/// With each song stands the greatest fencing token that has written it; who comes with a smaller
+/// one has been replaced, and is refused. All functions block: call them on the blocking pool, one
+/// at a time. They throw store_error, and have then changed nothing.
 class store {
  public:
   explicit store(const store_options& options);
 
-  /// Adds a play for each of the songs in one transaction and gives their new counts, in order.
-  /// They are committed when it returns.
-  std::vector<std::int64_t> add(std::span<const std::string> songs);
+  /// Adds all of them in one transaction and gives the new counts, in order: none for one that came
+  /// with a token that is too small. They are committed when it returns.
+  std::vector<std::optional<std::int64_t>> add(std::span<const song_plays> plays);
   /// 0 for a song that was never played.
   [[nodiscard]] std::int64_t plays(std::string_view song);
   /// All songs that were played, in order of their ids.
   [[nodiscard]] std::vector<song_count> all();
-  /// Gives how many songs there were.
-  std::int64_t clear();
+  /// The song was never played, but keeps its token. Gives how many plays there were.
+  std::int64_t reset(std::string_view song, std::uint64_t token);
 
  private:
   struct closer {
@@ -66,15 +74,16 @@ class store {
 
   [[noreturn]] void fail(std::string_view what) const;
   void run(const char* sql);
-  void create_or_check(int members);
+  void create_or_check();
   statement prepare(const char* sql);
-  // The first column of the only row, or nothing; `text` is the statement's parameter, if it has
-  // one.
-  std::optional<std::int64_t> number(const statement& what, std::string_view text = {});
+  // The first column of the only row, or nothing; the others are the statement's parameters, as
+  // many as it has.
+  std::optional<std::int64_t> number(const statement& what, std::string_view song = {},
+                                     std::uint64_t token = 0, std::int64_t plays = 0);
 
   std::string file_;
   std::unique_ptr<sqlite3, closer> database_;
-  statement add_, plays_, all_;
+  statement add_, plays_, all_, reset_;
 };
 
 }  // namespace play

@@ -9,6 +9,14 @@ request() { # curl arguments...
   status=${answer##*$'\n'} body=${answer%$'\n'*}
 }
 
+songs_have_processes() { # once the first leases are given
+  local song
+  for song in {a..z}; do
+    request "$url/song/$song"
+    [[ $status == 200 ]] || return 1
+  done
+}
+
 expect() { # status, body as a pattern, curl arguments...
   local wanted_status=$1 wanted_body=$2
   shift 2

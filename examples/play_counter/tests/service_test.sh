@@ -6,6 +6,7 @@ source "$(dirname "$0")/../cluster.sh"
 source "$(dirname "$0")/expect.sh"
 
 start_cluster
+await 30 songs_have_processes || fail 'the songs have no processes'
 open() { exec {socket}<>"/dev/tcp/127.0.0.1/$port"; } # the first node, for what curl cannot send
 open
 slow=$socket # begins a request and does not go on; looked at in the end

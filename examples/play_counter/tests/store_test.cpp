@@ -10,6 +10,7 @@
 #include <optional>
 
 using play::song_count;
+using play::song_plays;
 using play::store;
 using play::store_options;
 
@@ -26,36 +27,53 @@ struct temporary_directory {
   temporary_directory(const temporary_directory&) = delete;
   temporary_directory& operator=(const temporary_directory&) = delete;
 
-  [[nodiscard]] store_options options(int members = 3) const {
-    return {.file = path / "counts.sqlite", .members = members};
-  }
+  [[nodiscard]] store_options options() const { return {.file = path / "counts.sqlite"}; }
   std::filesystem::path path;
 };
 
-using songs = std::vector<std::string>;
-using numbers = std::vector<std::int64_t>;
+using numbers = std::vector<std::optional<std::int64_t>>;
 using list = std::vector<song_count>;
+
+// A play each, by who holds that token.
+std::vector<song_plays> songs(const std::vector<std::string>& ids, std::uint64_t token = 1) {
+  std::vector<song_plays> made;
+  for (const std::string& id : ids) made.push_back({id, 1, token});
+  return made;
+}
 
 }  // namespace
 
 TEST_CASE("each play in a batch answers the count after it") {
   const temporary_directory directory;
   store counts(directory.options());
-  CHECK(counts.add(songs{"a", "b", "a"}) == numbers{1, 1, 2});
-  CHECK(counts.add(songs{"a"}) == numbers{3});
+  CHECK(counts.add(songs({"a", "b", "a"})) == numbers{1, 1, 2});
+  CHECK(counts.add(songs({"a"})) == numbers{3});
   CHECK(counts.plays("a") == 3);
   CHECK(counts.plays("never-played") == 0);
   CHECK(counts.all() == list{{"a", 3}, {"b", 1}});
 }
 
-TEST_CASE("clear forgets all counts and tells how many songs there were") {
+TEST_CASE("a song that is reset was never played and tells how many plays there were") {
   const temporary_directory directory;
   store counts(directory.options());
-  (void)counts.add(songs{"a", "b", "a"});
-  CHECK(counts.clear() == 2);
-  CHECK(counts.all().empty());
-  CHECK(counts.clear() == 0);
-  CHECK(counts.add(songs{"a"}) == numbers{1});
+  (void)counts.add(songs({"a", "b", "a"}));
+  CHECK(counts.reset("a", 1) == 2);
+  CHECK(counts.all() == list{{"b", 1}});
+  CHECK(counts.reset("a", 1) == 0);
+  CHECK(counts.reset("never-played", 1) == 0);
+  CHECK(counts.add(songs({"a"})) == numbers{1});
+}
+
+TEST_CASE("who comes with a smaller token than has written is refused") {
+  const temporary_directory directory;
+  store counts(directory.options());
+  CHECK(counts.add(songs({"a"}, 7)) == numbers{1});
+  CHECK(counts.add(songs({"a", "b"}, 6)) == numbers{std::nullopt, 1});
+  CHECK(counts.add(songs({"a"}, 8)) == numbers{2});
+  CHECK(counts.add(songs({"a"}, 7)) == numbers{std::nullopt});
+  CHECK_THROWS_WITH(counts.reset("a", 7), matchers::ContainsSubstring("has written after"));
+  CHECK(counts.reset("a", 9) == 2);
+  CHECK(counts.add(songs({"a"}, 8)) == numbers{std::nullopt});
 }
 
 TEST_CASE("what was committed is there after the process was killed") {
@@ -64,8 +82,8 @@ TEST_CASE("what was committed is there after the process was killed") {
   REQUIRE(child >= 0);
   if (child == 0) {
     store counts(directory.options());
-    (void)counts.add(songs{"a", "b"});
-    (void)counts.add(songs{"a"});
+    (void)counts.add(songs({"a", "b"}));
+    (void)counts.add(songs({"a"}));
     ::raise(SIGKILL);
   }
   int status = 0;
@@ -79,21 +97,13 @@ TEST_CASE("a batch that does not fit into the file changes nothing, and the stor
   store_options options = directory.options();
   options.max_bytes = 64 * 1024;
   store counts(options);
-  (void)counts.add(songs{"a"});
-  songs many;
-  for (int i = 0; i < 10000; ++i) many.push_back("a-song-with-a-long-name-" + std::to_string(i));
-  many.front() = "a";
-  CHECK_THROWS_WITH(counts.add(many), matchers::ContainsSubstring("counts.sqlite") &&
-                                          matchers::ContainsSubstring("full"));
+  (void)counts.add(songs({"a"}));
+  std::vector<std::string> many = {"a"};
+  for (int i = 1; i < 10000; ++i) many.push_back("a-song-with-a-long-name-" + std::to_string(i));
+  CHECK_THROWS_WITH(counts.add(songs(many)), matchers::ContainsSubstring("counts.sqlite") &&
+                                                 matchers::ContainsSubstring("full"));
   CHECK(counts.all() == list{{"a", 1}});
-  CHECK(counts.add(songs{"a"}) == numbers{2});
-}
-
-TEST_CASE("counts of a cluster of another size are refused") {
-  const temporary_directory directory;
-  (void)store(directory.options(3)).add(songs{"a"});
-  CHECK_THROWS_WITH(store(directory.options(5)), matchers::ContainsSubstring("cluster of 3 nodes"));
-  CHECK(store(directory.options(3)).plays("a") == 1);
+  CHECK(counts.add(songs({"a"})) == numbers{2});
 }
 
 TEST_CASE("two stores cannot have one file open") {
