@@ -2,18 +2,16 @@
 // documents promise, and nothing hangs.
 #include "net/chaos_proxy.hpp"
 
-#include <troupe/net/transport.hpp>
-
 #include <atomic>
 #include <vector>
 
 #include "net/cluster_support.hpp"
+#include "net/detour.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe_test;
 using troupe::context;
 using troupe::task;
-using troupe::net::endpoint;
 using troupe::net::node_options;
 using way = chaos_proxy::way;
 
@@ -24,39 +22,6 @@ struct parcel {
   std::string content;
 };
 
-// TCP, but one port is dialled by way of another.
-class detour final : public troupe::net::transport {
- public:
-  detour(troupe::net::transport& inner, std::uint16_t from, std::uint16_t by)
-      : inner_(inner), from_(from), by_(by) {}
-
-  troupe::net::io_result<std::unique_ptr<troupe::net::listener>> listen(
-      const endpoint& where, accept_handler accepted) override {
-    return inner_.listen(where, std::move(accepted));
-  }
-  std::unique_ptr<troupe::net::pending> dial(const endpoint& where, std::chrono::nanoseconds limit,
-                                             dial_handler done) override {
-    endpoint to = where;
-    if (to.port == from_) to.port = by_;
-    return inner_.dial(to, limit, std::move(done));
-  }
-  void post(std::function<void()> function) override { inner_.post(std::move(function)); }
-  std::unique_ptr<troupe::net::pending> after(std::chrono::nanoseconds delay,
-                                              std::function<void()> function) override {
-    return inner_.after(delay, std::move(function));
-  }
-  [[nodiscard]] troupe::steady_time now() const noexcept override { return inner_.now(); }
-
- private:
-  troupe::net::transport& inner_;
-  std::uint16_t from_;
-  std::uint16_t by_;
-};
-
-std::uint16_t port_of(const std::string& node) {
-  return troupe::net::parse_endpoint(node.substr(node.find('@') + 1))->port;
-}
-
 // Node b, and node a which reaches it by the proxy. Whoever is told of the other's end notes it.
 struct two_nodes_apart {
   explicit two_nodes_apart(node_options options = {.tick_time = 400ms})
@@ -64,7 +29,8 @@ struct two_nodes_apart {
         proxy(port_of(b.name())),
         log(std::make_shared<kept_log>()),
         system({.workers = 2, .log = log}),
-        through(*troupe::net::transport_of(system), port_of(b.name()), proxy.port()) {
+        through(*troupe::net::transport_of(system)) {
+    through.lead(port_of(b.name()), proxy.port());
     options.name = "a@127.0.0.1:0";
     options.cookie = test_cookie;
     options.carrier = &through;
