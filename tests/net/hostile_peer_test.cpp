@@ -2,9 +2,12 @@
 // happened.
 #include <boost/asio.hpp>
 
+#include <atomic>
 #include <vector>
 
 #include "net/cluster_support.hpp"
+#include "net/os_processes.hpp"
+#include "net/peer_program.hpp"
 #include "protocol/handshake.hpp"
 #include "support/catch.hpp"
 #include "wire/frame.hpp"
@@ -64,39 +67,53 @@ class rude_client {
       frames_.feed(std::span(buffer_).first(n));
     }
   }
-  void join(const std::string& as) {
-    auto made = troupe::net::cookie::from_text(test_cookie, "the test");
-    auto& secret = std::get<troupe::net::cookie>(made);
+  void join(const std::string& as, std::uint64_t incarnation = 77) {
+    say_hello(as, incarnation);
+    prove();
+  }
+  // Half of the handshake: the node has answered, and waits for the proof.
+  void say_hello(const std::string& as, std::uint64_t incarnation = 77) {
     troupe::net::handshake_identity us{
         .name = std::get<troupe::net::node_name>(troupe::net::node_name::parse(as)),
-        .incarnation = 77};
+        .incarnation = incarnation};
     us.fresh_nonce.fill(std::byte{42});
-    auto shake = troupe::net::handshake::dial(
-        us, secret, std::get<troupe::net::node_name>(troupe::net::node_name::parse(target_)));
-    write(shake.start().write);
-    troupe::net::frame_splitter splitter(1024);
-    std::vector<std::byte> buffer(4096);
-    for (;;) {
-      const std::size_t n = socket_.read_some(boost::asio::buffer(buffer));
-      splitter.feed(std::span(buffer).first(n));
-      while (auto body = splitter.next()) {
-        const auto step = shake.on_frame(*body);
-        write(step.write);
-        if (std::holds_alternative<troupe::net::peer_info>(step.outcome)) return;
-        REQUIRE_FALSE(std::holds_alternative<troupe::net::handshake_failure>(step.outcome));
-      }
+    shake_.emplace(troupe::net::handshake::dial(
+        us, secret(), std::get<troupe::net::node_name>(troupe::net::node_name::parse(target_))));
+    write(shake_->start().write);
+    answer_ = next_of_handshake();
+  }
+  void prove() {
+    for (auto body = answer_;; body = next_of_handshake()) {
+      const auto step = shake_->on_frame(body);
+      write(step.write);
+      if (std::holds_alternative<troupe::net::peer_info>(step.outcome)) return;
+      REQUIRE_FALSE(std::holds_alternative<troupe::net::handshake_failure>(step.outcome));
     }
   }
 
  private:
+  static const troupe::net::cookie& secret() {
+    static const auto made = troupe::net::cookie::from_text(test_cookie, "the test");
+    return std::get<troupe::net::cookie>(made);
+  }
   void write(const std::vector<std::byte>& bytes) {
     boost::asio::write(socket_, boost::asio::buffer(bytes));
+  }
+  std::vector<std::byte> next_of_handshake() {
+    for (;;) {
+      if (const auto body = of_handshake_.next()) return {body->begin(), body->end()};
+      const std::size_t n = socket_.read_some(boost::asio::buffer(buffer_));
+      of_handshake_.feed(std::span(buffer_).first(n));
+    }
   }
   boost::asio::io_context io_;
   tcp::socket socket_;
   std::string target_;
   std::vector<std::byte> buffer_ = std::vector<std::byte>(4096);
   troupe::net::frame_splitter frames_{1 << 30};
+  troupe::net::frame_splitter of_handshake_{1024};
+  std::optional<troupe::net::handshake> shake_;
+  std::vector<std::byte> answer_;
 };
 
 troupe::wire::frame tick() {
@@ -152,6 +169,29 @@ TEST_CASE(
   for (int i = 0; i < 30; ++i) idle.push_back(std::make_unique<rude_client>(node.name()));
   check_lives(node);
   CHECK(idle.front()->read_to_end() == 0);
+}
+
+TEST_CASE("who has said who it is is not closed for the many who say nothing") {
+  test_node node{{.tick_time = 1h, .setup_time = 1h, .max_handshakes = 8}, "n"};
+  rude_client honest(node.name());
+  honest.say_hello("honest@127.0.0.1:9");
+  std::vector<std::unique_ptr<rude_client>> idle;
+  for (int i = 0; i < 30; ++i) idle.push_back(std::make_unique<rude_client>(node.name()));
+  CHECK(idle.front()->read_to_end() == 0);
+  honest.prove();
+  CHECK(node.log->has("honest@127.0.0.1:9 is up"));
+}
+
+TEST_CASE("of those who have said who they are and prove nothing the oldest are closed") {
+  test_node node{{.tick_time = 1h, .setup_time = 1h, .max_handshakes = 8}, "n"};
+  std::vector<std::unique_ptr<rude_client>> named;
+  for (int i = 0; i < 30; ++i) {
+    named.push_back(std::make_unique<rude_client>(node.name()));
+    named.back()->say_hello("named" + std::to_string(i) + "@127.0.0.1:9");
+  }
+  named.front()->read_to_end();
+  named.back()->prove();
+  check_lives(node);
 }
 
 TEST_CASE("a frame of the connected protocol before the proof is not dispatched") {
@@ -515,4 +555,81 @@ TEST_CASE("ticks and short messages pass a long message that is on its way to a 
   }
   CHECK(ticks >= 2);
   CHECK(short_ones == 1);
+}
+
+TEST_CASE("of two nodes that live under one name the newcomer takes the place of the other") {
+  test_node node{{.tick_time = 1h}, "n"};
+  const std::string name = "twin@127.0.0.1:9";
+  rude_client first(node.name());
+  rude_client second(node.name());
+  node.system.run([&](context self) -> task<> {
+    node.node->monitor_nodes(self);
+    co_await self.blocking([&] { first.join(name, 1); });
+    CHECK((co_await self.receive<troupe::net::nodeup>()).incarnation == 1);
+    co_await self.blocking([&] { second.join(name, 2); });
+    CHECK((co_await self.receive<troupe::net::nodedown>()).incarnation == 1);
+    CHECK((co_await self.receive<troupe::net::nodeup>()).incarnation == 2);
+    co_await self.blocking([&] { first.read_to_end(); });  // it is closed
+    CHECK(node.node->nodes() == std::vector{name});
+  });
+}
+
+TEST_CASE("a node that ends closes connections in the middle of their handshake, both ways") {
+  auto node = std::make_unique<test_node>(
+      troupe::net::node_options{.tick_time = 1h, .setup_time = 1h}, "n");
+  rude_client silent(node->name());
+  rude_client half(node->name());
+  half.send(big_endian(100) + "only a part");
+  // One that listens and never says a word.
+  boost::asio::io_context io;
+  tcp::acceptor mute(io, {boost::asio::ip::make_address("127.0.0.1"), 0});
+  const std::string far = "mute@127.0.0.1:" + std::to_string(mute.local_endpoint().port());
+  std::atomic<bool> called{false};
+  node->system.spawn([&](context self) -> troupe::process {
+    const troupe::destination nobody{"nobody", far};
+    auto answer = co_await self.try_call(nobody, ask{1}, troupe::infinity);
+    called = !answer && answer.reason() == troupe::exit_reason::noconnection;
+  });
+  tcp::socket dialled = mute.accept();
+  node->node.reset();
+  CHECK(comes_true([&] { return called.load(); }));
+  silent.read_to_end();
+  half.read_to_end();
+  boost::system::error_code failed;
+  std::string hello;
+  boost::asio::read(dialled, boost::asio::dynamic_buffer(hello), failed);
+  CHECK(failed);  // the end, after what it had said
+}
+
+TEST_CASE(
+    "a node without descriptors serves who is connected and lets others in when it has some") {
+  constexpr std::uint64_t descriptors = 40;
+  test_node a{{}, "a"};
+  a.leaves_peers = true;
+  auto poor = peer_program();
+  poor.limits.open_files = descriptors;
+  a.system.run([&](context self) -> task<> {
+    const auto peer = co_await troupe::net::start_peer(self, *a.node, poor);
+    const troupe::destination far{"echo", peer.node};
+    {
+      std::vector<std::unique_ptr<rude_client>> many;
+      for (std::uint64_t i = 0; i < 2 * descriptors; ++i)
+        many.push_back(std::make_unique<rude_client>(peer.node));
+      const std::string open = "/proc/" + std::to_string(peer.os_process) + "/fd";
+      CHECK(co_await comes_true(self, [&] {
+        return std::distance(std::filesystem::directory_iterator(open), {}) == descriptors;
+      }));
+      for (int i = 0; i < 100; ++i)
+        CHECK(co_await self.call(far, ask{i}, troupe::infinity) == i + 1);
+    }
+    test_node late{{}, "late"};
+    CHECK(co_await comes_true(self, [&] {
+      try {
+        late.node->connect(peer.node);
+        return true;
+      } catch (const troupe::net::node_error&) {
+        return false;
+      }
+    }));
+  });
 }

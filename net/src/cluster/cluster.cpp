@@ -336,13 +336,16 @@ std::optional<refusal> cluster::may_join(const peer_info& peer) {
 }
 
 void cluster::accepted(std::unique_ptr<stream> bytes) {
-  const auto unproven = static_cast<std::size_t>(std::count_if(
-      sessions_.begin(), sessions_.end(), [](const auto& s) { return !s->up() && !s->dialled(); }));
-  if (unproven >= options_.max_handshakes) {  // the oldest has had most of its time
-    const auto oldest = std::find_if(sessions_.begin(), sessions_.end(),
-                                     [](const auto& s) { return !s->up() && !s->dialled(); });
-    (*oldest)->fail("too many handshakes at once (node_options::max_handshakes)");
+  std::size_t unproven = 0;
+  session* first_to_go = nullptr;  // the oldest has had most of its time
+  for (const auto& s : sessions_) {
+    if (s->up() || s->dialled()) continue;
+    ++unproven;
+    // Of a crowd that says nothing none is to stay in the place of one who goes on.
+    if (first_to_go == nullptr || (first_to_go->named() && !s->named())) first_to_go = s.get();
   }
+  if (unproven > 0 && unproven >= options_.max_handshakes)
+    first_to_go->fail("too many handshakes at once (node_options::max_handshakes)");
   add_session(std::move(bytes), nullptr);
 }
 

@@ -51,7 +51,9 @@ class session final : public std::enable_shared_from_this<session>, private conn
   [[nodiscard]] bool up() const noexcept { return engine_.has_value(); }
   [[nodiscard]] bool dialled() const noexcept { return dialled_; }
   [[nodiscard]] const peer_info& peer() const noexcept { return *peer_; }
-  /// Whether who dialled says to be that node; not proved before it is up.
+  /// Whether who dialled has said which node it is; not proved before it is up.
+  [[nodiscard]] bool named() const noexcept { return claimed_.has_value(); }
+  /// Whether it said to be that node.
   [[nodiscard]] bool claims(const peer_info& node) const {
     return claimed_ && claimed_->name == node.name && claimed_->incarnation == node.incarnation;
   }

@@ -62,7 +62,7 @@ struct node_options {
   std::chrono::nanoseconds tick_time = std::chrono::seconds(12);
   /// For a dial and its handshake, and for the handshake of one that dials us.
   std::chrono::nanoseconds setup_time = std::chrono::seconds(5);
-  /// Handshakes under way at once on connections that came in; more are closed at once.
+  /// Handshakes under way at once on connections that came in; of more, those that say least end.
   std::size_t max_handshakes = 256;
   /// Longest message, encoded; see wire/limits.hpp.
   std::uint32_t max_message_bytes = 16 * 1024 * 1024;
