@@ -2,6 +2,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include <atomic>
@@ -42,6 +43,8 @@ std::string text_of(EVP_PKEY* key) {
 }
 
 key_handle make_key() { return key_handle(EVP_EC_gen("P-256")); }
+// That nobody should accept any more.
+key_handle make_weak_key() { return key_handle(EVP_RSA_gen(1024)); }
 
 void extend(X509* certificate, int what, const std::string& value) {
   X509_EXTENSION* const made = ::X509V3_EXT_conf_nid(nullptr, nullptr, what, value.c_str());
@@ -91,8 +94,8 @@ test_authority::test_authority(const test_authority* above) : parts_(std::make_u
 test_authority::~test_authority() = default;
 
 certificate_and_key test_authority::issue(const wish& wanted) const {
-  const key_handle key = make_key();
-  const auto made = make_certificate(key.get(), "a node", wanted.from, wanted.until);
+  const key_handle key = wanted.weak_key ? make_weak_key() : make_key();
+  const auto made = make_certificate(key.get(), wanted.common_name, wanted.from, wanted.until);
   std::string names;
   const auto add = [&](const char* kind, const std::string& name) {
     names += (names.empty() ? "" : ",") + std::string(kind) + name;

@@ -32,6 +32,8 @@ class test_authority {
     std::vector<std::string> addresses = {};
     std::chrono::seconds from = std::chrono::hours(-1);  // as seen from now
     std::chrono::seconds until = std::chrono::hours(1);
+    std::string common_name = "a node";
+    bool weak_key = false;  // RSA of 1024 bits
   };
   [[nodiscard]] certificate_and_key issue(const wish& wanted) const;
   // For the node app@127.0.0.1.

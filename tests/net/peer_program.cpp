@@ -126,6 +126,8 @@ const std::map<std::string, int (*)()> programs = {
      [] {
        return run_node({.cookie = "a cookie of its own, long enough"}, net::until_parent_ends);
      }},
+    {"fast ticking peer", [] { return run_node({.tick_time = 400ms}, net::until_parent_ends); }},
+    {"slow ticking peer", [] { return run_node({.tick_time = 1h}, net::until_parent_ends); }},
     {"am I a peer", tell_whether_peer},
     {"open files", tell_open_files},
     {"port owner", run_port_owner},

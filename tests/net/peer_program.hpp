@@ -6,6 +6,7 @@
 //   ends it
 // - `deaf peer`: the same, but it ignores SIGTERM
 // - `peer with another cookie`: as `peer`, but for its cookie
+// - `fast ticking peer`, `slow ticking peer`: the same, with a tick time of 400 ms and of 1 h
 // - `am I a peer`: writes `yes` to its control socket, or `no` to its standard output
 // - `open files`: writes the numbers of its open files to its control socket
 // - `port owner`: starts a program by a port, writes its id to its control socket, and waits

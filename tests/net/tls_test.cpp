@@ -152,6 +152,23 @@ TEST_CASE("a node is let in under a name that its certificate has, and under no 
   CHECK(node.logs("its certificate names troupe:a@127.0.0.1 and not troupe:b@127.0.0.1"));
 }
 
+TEST_CASE("only a name among the alternative ones counts, without patterns, under a strong key") {
+  const tls_node node("n");
+  const auto refused = [&](const test_authority::wish& wanted, const std::string& logged) {
+    rude_tls_client client(node.name(), {.shows = home_authority().issue(wanted)});
+    CHECK_FALSE(client.join("a@127.0.0.1:7777", true).empty());
+    CHECK(node.logs(logged));
+  };
+  refused({.common_name = "troupe:a@127.0.0.1"}, "troupe:a@127.0.0.1");
+  refused({.uris = {"troupe:*@127.0.0.1"}}, "and not troupe:a@127.0.0.1");
+  rude_tls_client weak(
+      node.name(),
+      {.shows = home_authority().issue({.uris = {"troupe:a@127.0.0.1"}, .weak_key = true})});
+  CHECK_FALSE(weak.refusal().empty());
+  CHECK(node.logs("too weak"));
+  CHECK(node.made.node->nodes().empty());
+}
+
 TEST_CASE("a proof of the cookie that was made for another connection is refused") {
   const tls_node node("n");
   rude_tls_client client(node.name(), {.shows = for_a()});

@@ -183,3 +183,27 @@ TEST_CASE("the wall clock of a node may jump and nobody cares") {
   CHECK(p.seen_by_a.size() == 1);
   p.w.finish();
 }
+
+TEST_CASE(
+    "a link that comes and goes around the tick time leaves no more behind than one that stays") {
+  for (const auto period : {3500ms, 4500ms}) {  // the tick time is 4 s
+    pair_of_nodes p;
+    const auto before = p.a->system().counts();
+    for (int i = 0; i < 100; ++i) {
+      p.w.partition(*p.a, *p.b);
+      p.w.run_for(period);
+      p.w.heal();
+      p.w.run_for(period);
+    }
+    CHECK(p.w.run_until([&] { return p.a->net().nodes().size() == 1; }, 1min));
+    CHECK(p.rising());
+    // Ups and downs by turns, and no more than one of each in a period.
+    CHECK(p.seen_by_a.size() <= 201);
+    for (std::size_t i = 0; i < p.seen_by_a.size(); ++i)
+      CHECK((p.seen_by_a[i] == "up") == (i % 2 == 0));
+    CHECK(p.a->system().counts().links == before.links);
+    CHECK(p.a->system().counts().monitors == before.monitors);
+    CHECK(p.a->system().counts().processes == before.processes);
+    p.w.finish();
+  }
+}
