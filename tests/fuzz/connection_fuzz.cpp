@@ -28,6 +28,7 @@ class run {
     node_.on_write = [this](const frame& f) { check_written(f); };
     node_.on_deliver = [this](const destination& to, message& what) { delivered(to, what); };
     node_.on_bounce = [this](message& what) { bounced(what); };
+    mirror_node_.on_deliver = [this](const destination&, message& what) { arrived(what); };
     node_.on_spawn = [this]() -> std::variant<pid, exit_reason> {
       if (in_.flag()) return exit_reason::noproc;
       const pid made = ours();
@@ -37,7 +38,7 @@ class run {
   }
 
   void go() {
-    while (!in_.done()) {
+    while (!in_.done() && !left_) {
       if (!in_.flag())
         local_speaks();
       else if (!peer_speaks() || engine_.goodbye())
@@ -79,6 +80,24 @@ class run {
     expect(!losing_, "nothing is written to a connection that is lost");
   }
 
+  // At the peer, of which we are node 1 as it is here: who was ours is theirs, and the other way
+  // round.
+  void arrived(const message& what) {
+    const auto* got = what.get_if<note>();
+    if (got == nullptr || !pid_sent_) return;
+    const pid sent = *std::exchange(pid_sent_, std::nullopt);
+    expect(got->who.id == sent.id, "a pid keeps its number");
+    if (sent.node <= peer)
+      expect(got->who.node == (sent == pid{} ? 0 : peer - sent.node),
+             "a pid of one of the two nodes arrives as a pid of that node");
+  }
+  // A note with a pid of this node, of the peer, of a third one, or none.
+  void send_note(const destination& to) {
+    pid_sent_ = in_.flag() ? pid{in_.number(5), 1 + in_.number(3)} : pid{};
+    engine_.send(to, message::of(note{in_.number(), std::string(in_.number(), 'x'), *pid_sent_}));
+    pid_sent_.reset();
+  }
+
   void delivered(const destination& to, message& what) {
     const pid p = to.id();
     if (what.type().kind == message_kind::reply)
@@ -113,11 +132,11 @@ class run {
   void local_speaks() {
     const destination to = target();
     const pid from = ours();
-    switch (in_.number(14)) {
-      case 0:
-        engine_.send(to, message::of(note{in_.number(), std::string(in_.number(), 'x')}));
+    switch (in_.number(17)) {
+      case 0: send_note(to); break;
+      case 1:
+        engine_.send(to, message::of(note{1, std::string(bounds.message_bytes, 'x'), {}}));
         break;
-      case 1: engine_.send(to, message::of(note{1, std::string(bounds.message_bytes, 'x')})); break;
       case 2:
         calls_.insert({from, ++last_ref_});
         engine_.send(to, call_of(from, last_ref_, in_.number()));
@@ -140,16 +159,23 @@ class run {
       case 12:
         engine_.send(theirs(), message::of(internal::unlink_ack_sent(from, in_.number(8))));
         break;
+      case 13: engine_.pause(in_.flag() ? destination(from) : to_here(), in_.flag()); break;
+      case 14:
+        engine_.say_goodbye(wire::goodbye::stopping, std::string(in_.number() * 16, 'z'));
+        expect(mirror_.goodbye().has_value(), "the peer hears a goodbye");
+        left_ = true;
+        break;
       default: engine_.tick();
     }
   }
+  destination to_here() { return {names[1 + in_.number(names.size() - 1)], "here"}; }
 
   exit_reason reason() {
     switch (in_.number(5)) {
       case 0: return exit_reason::normal;
       case 1: return exit_reason::kill;
       case 2: return exit_reason::error("type", std::string(in_.number() * 32, 'y'));
-      case 3: return exit_reason::of(note{1, "own"});
+      case 3: return exit_reason::of(note{1, "own", {}});
       default: return exit_reason::of(std::uint64_t{7});
     }
   }
@@ -373,8 +399,10 @@ class run {
   net::connection mirror_{mirror_node_, peer, bounds};
   net::connection engine_;
   bool losing_ = false;
+  bool left_ = false;     // the owner closes after its goodbye
   bool divides_ = false;  // the frame that is made comes in fragments
   std::optional<pid> links_to_spawned_;
+  std::optional<pid> pid_sent_;  // in the note that is sent just now
   std::uint64_t last_ref_ = 100;
   std::set<call> calls_;
   std::set<call> spawns_with_link_;

@@ -16,6 +16,7 @@ using namespace troupe;
 struct note {
   std::uint64_t number = 0;
   std::string text;
+  pid who = {};
 };
 struct ask {
   using reply = note;
@@ -43,7 +44,7 @@ inline message call_of(pid caller, std::uint64_t ref, std::uint64_t number) {
 }
 
 inline message reply_of(std::uint64_t ref, std::uint64_t number) {
-  return message::of(internal::reply_payload_of<ask>{{ref}, note{number, {}}});
+  return message::of(internal::reply_payload_of<ask>{{ref}, note{number, {}, {}}});
 }
 
 // Hands all that the engine asks for to functions that a fuzzer sets.
