@@ -633,3 +633,31 @@ TEST_CASE(
     }));
   });
 }
+
+TEST_CASE("a member that names nodes without end is cut, and nodes that were known go on") {
+  test_node node{{.tick_time = 1h}, "n"};
+  node.system.spawn_with({.name = "echo"}, echo);
+  test_node known{{.tick_time = 1h}, "known"};
+  CHECK(known.system.call({"echo", node.name()}, ask{1}) == 2);
+  rude_client client(node.name());
+  client.join("rude@127.0.0.1:9");
+  std::vector<std::byte> names;
+  for (std::uint64_t i = 1; i < (1 << 16); ++i) {
+    troupe::wire::frame frame;
+    auto& name = *frame.mutable_define_name();
+    name.set_id(2);
+    name.set_kind(troupe::wire::define_name::node);
+    name.set_text("nobody@127.0.0.1:1");
+    name.set_incarnation(i);
+    troupe::net::append_frame(names, frame);
+  }
+  client.send(std::string(reinterpret_cast<const char*>(names.data()), names.size()));
+  client.read_to_end();
+  CHECK(node.log->has("more nodes than this node keeps track of"));
+  const test_node late{{}, "late"};
+  CHECK_THROWS_AS(late.node->connect(node.name()), troupe::net::node_error);
+  CHECK(known.system.call({"echo", node.name()}, ask{2}) == 3);
+  known.node->disconnect(node.name());
+  CHECK(comes_true([&] { return known.node->nodes().empty(); }));
+  CHECK(known.system.call({"echo", node.name()}, ask{3}) == 4);
+}

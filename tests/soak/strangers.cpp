@@ -29,6 +29,7 @@ constexpr double seconds_promised = 6;  // setup_time and one for a busy machine
 constexpr double join_ms_promised = 1000;
 constexpr int at_a_time = 100;  // connections between looks at those that there are
 constexpr int joins = 10;
+constexpr auto patience = 30s;
 
 void allow_descriptors(std::size_t many) {
   rlimit files{};
@@ -106,12 +107,24 @@ class crowd {
   double longest_ = 0;
 };
 
+// Until it is in, or has been out for too long: a dial that fails among so many is tried again.
+void join_once(home_node& good, const std::string& node) {
+  const auto limit = steady::now() + patience;
+  for (;;) {
+    try {
+      return good.node.connect(node);
+    } catch (const troupe::net::node_error&) {
+      if (steady::now() > limit) return;
+    }
+  }
+}
+
 // Joins again and again; the longest time that it took, in ms.
 double join(home_node& good, const std::string& node) {
   double longest = 0;
   for (int i = 0; i < joins; ++i) {
     const auto start = steady::now();
-    good.node.connect(node);
+    join_once(good, node);
     longest = std::max(longest, ms(steady::now() - start));
     good.node.disconnect(node);
     while (!good.node.nodes().empty()) std::this_thread::sleep_for(1ms);
@@ -141,7 +154,6 @@ seen_of_crowd meet(const troupe::net::peer_joined& peer, const troupe::net::tls_
     strangers.look(0);
     note();
   }
-  constexpr auto patience = 30s;
   const auto limit = steady::now() + patience;
   while (strangers.open() > 0 && steady::now() < limit) {
     strangers.look(10);
