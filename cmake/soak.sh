@@ -9,7 +9,7 @@ bash cmake/soak.sh [--full] [NAME...]
   Builds troupe-soak in build/check and runs what is named, or all. It prints a line a figure,
   with the bound that it must keep, and fails if one is missed.
   --full   the real sizes, an hour and a half in all; without it each takes seconds, and figures
-           that depend on how busy the machine is are not judged
+           of time and memory are not judged
   NAME     runs (`troupe-soak --list` names them), or fuzz: the fuzz targets under
            AddressSanitizer + UndefinedBehaviorSanitizer in build/address, one after the other;
            SECONDS_EACH says for how long, by default 60, with --full 1800

@@ -92,10 +92,10 @@ void report(run& r, const std::string& what, speeds all) {
   r.figure("messages a second to a node, alone", alone, "");
   r.figure("beside " + what, beside, "");
   r.fast("beside " + what + ", as a part", beside / alone, part_promised, "");
-  r.at_most("memory of who sends to " + what, mib(all.sender_bytes),
-            mib(static_cast<std::int64_t>(defaults.busy_bytes) + slack), "MiB");
-  r.at_most("memory of " + what, mib(all.slow_bytes),
-            mib(static_cast<std::int64_t>(defaults.unread_bytes) + slack), "MiB");
+  r.soon("memory of who sends to " + what, mib(all.sender_bytes),
+         mib(static_cast<std::int64_t>(defaults.busy_bytes) + slack), "MiB");
+  r.soon("memory of " + what, mib(all.slow_bytes),
+         mib(static_cast<std::int64_t>(defaults.unread_bytes) + slack), "MiB");
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ class run {
   /// Must not be more than that.
   void at_most(std::string_view what, double value, double most, std::string_view unit);
   void at_least(std::string_view what, double value, double least, std::string_view unit);
-  /// The same for what depends on how busy the machine is: judged in a full run only.
+  /// The same for what depends on how busy the machine is, or on a sanitizer, as times and memory
+  /// do: judged in a full run only.
   void soon(std::string_view what, double value, double most, std::string_view unit);
   void fast(std::string_view what, double value, double least, std::string_view unit);
   [[nodiscard]] bool held() const noexcept { return held_; }
@@ -60,6 +61,8 @@ struct holdings {
 [[nodiscard]] holdings holdings_of(const troupe::system& of);
 /// Resident memory of an OS process; 0 if there is none.
 [[nodiscard]] std::int64_t resident_bytes_of(int os_process);
+/// Processor time that it has taken, in seconds.
+[[nodiscard]] double processor_seconds_of(int os_process);
 [[nodiscard]] double mib(std::int64_t bytes);
 /// All that is counted must be as before; memory may have grown by the slack.
 void compare(run& to, const std::string& where, const holdings& before, const holdings& after,
