@@ -143,8 +143,8 @@ task<> round_trips(context self, run& bench, pid to) {
 }
 
 task<> flood(context self, run& bench, pid to, std::int64_t count) {
-  // Who sends more than a connection takes waits at its next co_await (net/README.md, "Flow"), so it
-  // has one now and then.
+  // Who sends more than a connection takes waits at its next co_await (net/README.md, "Flow"), so
+  // it has one now and then.
   constexpr std::int64_t burst = 1'000;
   const auto start = self.now();
   for (std::int64_t sent = 1; sent <= count; ++sent) {
