@@ -19,8 +19,7 @@ using troupe::pid;
 using troupe::task;
 using namespace std::chrono_literals;
 
-// --- what the children do, written down
-// -----------------------------------------------------------
+// --- what the children do, written down ---------------------------------------------------------
 
 class diary {
  public:

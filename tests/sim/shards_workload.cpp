@@ -101,8 +101,7 @@ std::chrono::nanoseconds some_time(context self, std::chrono::milliseconds most)
   return most * static_cast<std::int64_t>(self.random() % 1'000) / 1'000;
 }
 
-// --- the process of a key
-// -------------------------------------------------------------------------
+// --- the process of a key -----------------------------------------------------------------------
 
 void enter(run_state& run, tenant t) {
   std::erase_if(run.tenants, [&](const tenant& old) { return !alive(run, old); });
@@ -159,8 +158,7 @@ class holder : public server {
 
 const net::sharding<holder> holders("holders");
 
-// --- who uses keys
-// --------------------------------------------------------------------------------
+// --- who uses keys ------------------------------------------------------------------------------
 
 process use_keys(context self, run_state* run, std::string node) {
   const sender me{node, ++run->senders};
@@ -200,8 +198,7 @@ process look(context self, run_state* run) {
   }
 }
 
-// --- nodes
-// ----------------------------------------------------------------------------------------
+// --- nodes --------------------------------------------------------------------------------------
 
 void boot_directory(run_state* run, sim_node& node) {
   ++run->lives[node.label()];

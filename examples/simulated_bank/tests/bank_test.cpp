@@ -151,8 +151,7 @@ TEST_CASE("what a teller has accepted is settled after its node has crashed") {
   }
 }
 
-// --- what the simulator shows: one of them is not
-// --------------------------------------------------
+// --- what the simulator shows: one of them is not -----------------------------------------------
 
 TEST_CASE(
     "the simulator finds that giving money back can make money and says how to see it again") {

@@ -114,8 +114,7 @@ task<> region::run() {
   self_.exit(why_);
 }
 
-// --- who belongs where
-// ----------------------------------------------------------------------------
+// --- who belongs where --------------------------------------------------------------------------
 
 void region::join() {
   groups_.join(plan_->name, self_);
@@ -148,8 +147,7 @@ void region::start_or_stop(std::uint32_t number) {
   }
 }
 
-// --- mail
-// -----------------------------------------------------------------------------------------
+// --- mail ---------------------------------------------------------------------------------------
 
 void region::on_mail(shard_mail mail) {
   const std::uint32_t number = shard_of(mail.key, routes_.size());
@@ -181,8 +179,7 @@ void region::look_for(std::uint32_t number) {
   numbers_.emplace(of.watch, number);
 }
 
-// --- where shards are
-// -----------------------------------------------------------------------------
+// --- where shards are ---------------------------------------------------------------------------
 
 void region::on_change(const name_changed& news) {
   std::uint32_t number = 0;
@@ -296,8 +293,7 @@ sharding_status region::status() const {
   return all;
 }
 
-// --- the end
-// --------------------------------------------------------------------------------------
+// --- the end ------------------------------------------------------------------------------------
 
 // The shards are handed over; until they have gone, mail passes as ever.
 void region::begin_to_stop(const exit_reason& why) {

@@ -194,8 +194,7 @@ void shard::on_call(message asked) {
   on_mail({std::move((*call)->key), std::move(*value)});
 }
 
-// --- the processes
-// --------------------------------------------------------------------------------
+// --- the processes ------------------------------------------------------------------------------
 
 bool shard::has_started(const std::string& key, tenant& of) {
   std::atomic<std::size_t>& all = plan_->tally->processes;
@@ -247,8 +246,7 @@ void shard::end_all(const exit_reason& why) {
   for (const auto& [process, key] : keys_) self_.exit(process, why);
 }
 
-// --- who sends mail
-// -------------------------------------------------------------------------------
+// --- who sends mail -----------------------------------------------------------------------------
 
 void shard::on_greeting(const greet_shard& from) {
   if (from.shards != plan_->options.shards)
@@ -280,8 +278,7 @@ void shard::on_exit(const exit_signal& signal) {
   }
 }
 
-// --- the end
-// --------------------------------------------------------------------------------------
+// --- the end ------------------------------------------------------------------------------------
 
 // Nobody sends mail any more, then all have read theirs.
 task<> shard::leave() {
