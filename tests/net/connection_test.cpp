@@ -61,3 +61,26 @@ TEST_CASE("a remote spawn whose answer breaks the protocol is told that the conn
             message::of(request<troupe::net::internal::spawn_order>(header, std::move(order))),
             no_result) == 1);
 }
+
+TEST_CASE("a start with a monitor is refused for a peer whose version knows nothing of it") {
+  fake_node node;
+  int written = 0;
+  std::string why;
+  node.on_write = [&](const auto& f) { written += f.has_spawn() ? 1 : 0; };
+  node.on_bounce = [&](message&) { why += "bounced "; };
+  const auto order = [](std::uint64_t ref) {
+    internal::request_header header;
+    header.reply_to = caller;
+    header.ref = ref;
+    troupe::net::internal::spawn_order what{"b", message::of(std::tuple<int>(1)), false, {ref}};
+    return message::of(request<troupe::net::internal::spawn_order>(header, std::move(what)));
+  };
+  connection old(node, peer, {}, 0);
+  old.send(pid{peer, 1}, order(number));
+  CHECK(written == 0);
+  CHECK(why == "bounced ");
+  connection present(node, peer, {});
+  present.send(pid{peer, 1}, order(number));
+  CHECK(written == 1);
+  CHECK(why == "bounced ");
+}

@@ -72,7 +72,7 @@ task<std::vector<int>> wares_of(context self, const two_with_shop& t) {
 
 TEST_CASE("a full mailbox holds senders on another node until there is room and refuses nothing") {
   two_with_shop t({.messages = 10, .when_full = overflow::hold_sender});
-  constexpr int count = 20'000;  // of ten kilobytes
+  constexpr int count = 8'000;  // of ten kilobytes
   // The bound, what waits at the sender, and what sockets hold.
   constexpr int most = 3'000;
   std::atomic<int> sent{0};

@@ -173,6 +173,7 @@ class remote_function<R(Args...)> {
   task<multi_reply<R>> multi_call(context self, std::vector<std::string> nodes, Args... args,
                                   std::chrono::nanoseconds timeout = default_call_timeout) const {
     std::vector<destination> all;
+    all.reserve(nodes.size());
     for (const std::string& node : nodes) all.emplace_back(name_, node);
     call_type what{std::tuple<Args...>(std::move(args)...)};
     auto got = co_await troupe::multi_call(self, std::move(all), std::move(what), timeout);
