@@ -18,7 +18,7 @@ using troupe_fuzz::bytes;  // not troupe::bytes
 using namespace troupe::net;
 
 constexpr limits bounds{.message_bytes = 512 * 1024};
-constexpr std::size_t most_frames = 12;  // or a script of a few bytes takes seconds
+constexpr std::size_t most_frames = 6;  // or a script of a few bytes takes seconds
 
 class run {
  public:
@@ -39,7 +39,7 @@ class run {
   void add() {
     if (++added_ > most_frames) return;
     const std::size_t size =
-        max_fragment_bytes + 1 + in_.number() * std::size_t{1024} + in_.number(4);
+        max_fragment_bytes + 1 + in_.number(128) * std::size_t{1024} + in_.number(4);
     std::vector<std::byte> body(size);
     for (std::size_t i = 0; i < size; i += 997) body[i] = static_cast<std::byte>(added_ + i);
     std::vector<std::byte> frame;
