@@ -37,6 +37,7 @@ using list = std::vector<song_count>;
 // A play each, by who holds that token.
 std::vector<song_plays> songs(const std::vector<std::string>& ids, std::uint64_t token = 1) {
   std::vector<song_plays> made;
+  made.reserve(ids.size());
   for (const std::string& id : ids) made.push_back({id, 1, token});
   return made;
 }
