@@ -49,15 +49,16 @@ struct two_machines {
 
   void watch(test_node& on, std::vector<std::string>& into) {
     on.system.run([&](context self) -> task<> {
-      (void)self.spawn([&](context watcher) -> troupe::process {
+      (void)self.spawn([&, parent = self.id()](context watcher) -> troupe::process {
         on.node->monitor_nodes(watcher);
+        watcher.send(parent, number{});
         for (;;) {
           const auto down = co_await watcher.receive<troupe::net::nodedown>();
           const std::lock_guard lock(mutex);
           into.push_back(down.reason);
         }
       });
-      co_return;
+      (void)co_await self.receive<number>();  // the node may go from now on
     });
   }
   [[nodiscard]] std::vector<std::string> seen(const std::vector<std::string>& by) {

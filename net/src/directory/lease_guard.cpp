@@ -193,8 +193,9 @@ void lease_guard::on_down(const down& what) {
 }
 
 task<> lease_guard::renew(steady_time sent) {
-  auto kept = co_await self_.try_call(plan_.directory, keep_name{plan_.name, held_, plan_.how.ttl},
-                                      std::min({interval_, call_limit, tell_at() - sent}));
+  const auto limit = std::min({interval_, call_limit, tell_at() - sent});
+  auto kept =
+      co_await self_.try_call(plan_.directory, keep_name{plan_.name, held_, plan_.how.ttl}, limit);
   if (!kept) {
     note_trouble(kept.reason());
     renew_at_ = self_.now() + pause_;

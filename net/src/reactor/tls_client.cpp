@@ -62,7 +62,9 @@ void expect_server(SSL& connection, const std::string& host) {
   }
   ::X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   ::X509_VERIFY_PARAM_set1_host(check, host.c_str(), host.size());
-  SSL_set_tlsext_host_name(&connection, host.c_str());
+  // What SSL_set_tlsext_host_name is, without its C cast. It copies the name.
+  ::SSL_ctrl(&connection, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(host.c_str()));
 }
 
 std::string tls_client_failure(const SSL& connection, const boost::system::error_code& failed) {
