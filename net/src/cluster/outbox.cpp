@@ -31,12 +31,11 @@ class two_nodes final : public pid_mapper {
 outbox::result outbox::put(pid from, pid to, const message& what) {
   const type_info& type = *what.type().value;
   const std::lock_guard lock(mutex_);
-  const std::size_t before = bytes_.load(std::memory_order_relaxed);
-  if (!open_ || to.node != peer_ || messages_ >= most_.max_messages || before >= most_.max_bytes)
+  const std::size_t before = bytes();
+  if (!open_ || to.node != peer_ || messages() >= most_.max_messages || before >= most_.max_bytes)
     return result::refused;
   const known_type* const known = find(type);
-  if (known == nullptr) return result::refused;
-  if (known->size == extent::unknown) return result::refused;
+  if (known == nullptr || known->size == extent::unknown) return result::refused;
   if (known->size == extent::measured && held_bytes(type, what.value()) > longest)
     return result::refused;
   payload_.clear();
@@ -48,7 +47,7 @@ outbox::result outbox::put(pid from, pid to, const message& what) {
   const std::size_t start = latest_.frames.size();
   append_frame(latest_.frames, {.target = to.id, .type = known->number, .payload = payload_});
   ++latest_.messages;
-  ++messages_;
+  messages_.store(messages() + 1, std::memory_order_relaxed);
   bytes_.store(before + latest_.frames.size() - start, std::memory_order_relaxed);
   if (before > most_.busy_bytes && troupe::internal::hold_sender(home_)) held_.push_back(from);
   return before == 0 ? result::first : result::put;
@@ -67,7 +66,7 @@ std::vector<pid> outbox::close() {
   latest_name_ = nullptr;
   latest_ = {};
   full_.clear();
-  messages_ = 0;
+  messages_.store(0, std::memory_order_relaxed);
   bytes_.store(0, std::memory_order_relaxed);
   return std::exchange(held_, {});
 }
@@ -98,8 +97,8 @@ bool outbox::take(std::vector<std::byte>& frames) {
   const std::lock_guard lock(mutex_);
   chunk& oldest = full_.empty() ? latest_ : full_.front();
   frames.swap(oldest.frames);
-  messages_ -= std::exchange(oldest.messages, 0);
-  bytes_.store(bytes_.load(std::memory_order_relaxed) - frames.size(), std::memory_order_relaxed);
+  messages_.store(messages() - std::exchange(oldest.messages, 0), std::memory_order_relaxed);
+  bytes_.store(bytes() - frames.size(), std::memory_order_relaxed);
   if (!full_.empty()) full_.pop_front();
   return !frames.empty();
 }

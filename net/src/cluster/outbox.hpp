@@ -20,7 +20,8 @@ namespace troupe::net::internal {
 
 /// Frames that senders have encoded themselves, for a connection that is up. Only plain messages
 /// come here, and only while nothing waits for the executor: so what is here was sent before all
-/// that waits there. `put` and `bytes` are for any thread, all else is for the executor.
+/// that waits there. `put` and what asks how much is here are for any thread, all else is for the
+/// executor.
 class outbox {
  public:
   struct room {
@@ -37,7 +38,10 @@ class outbox {
     first,  // put, and there was nothing before: the executor must come
   };
   [[nodiscard]] result put(pid from, pid to, const message& what);
-  /// What is here.
+  /// How much is here; a guess while others put.
+  [[nodiscard]] std::size_t messages() const noexcept {
+    return messages_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::size_t bytes() const noexcept {
     return bytes_.load(std::memory_order_relaxed);
   }
@@ -81,7 +85,8 @@ class outbox {
   std::string payload_;
   chunk latest_;
   std::deque<chunk> full_;  // before that, oldest first
-  std::size_t messages_ = 0;
+  // Written with the mutex held, read without.
+  std::atomic<std::size_t> messages_{0};
   std::atomic<std::size_t> bytes_{0};
   std::vector<pid> held_;
 };

@@ -74,17 +74,18 @@ void remote_node::come() noexcept {
 }
 
 void remote_node::enqueue(std::unique_ptr<outgoing> item) noexcept {
+  // What was put out waits, too.
   const auto& most = cluster_.options();
-  const std::size_t put_out = outbox_.bytes();
-  const std::size_t left = most.max_queued_bytes - std::min(most.max_queued_bytes, put_out);
-  if (queue_.push(item.release(), {most.max_queued_messages, left})) come();
+  const auto left = [](std::size_t all, std::size_t used) { return all - std::min(all, used); };
+  if (queue_.push(item.release(), {left(most.max_queued_messages, outbox_.messages()),
+                                   left(most.max_queued_bytes, outbox_.bytes())}))
+    come();
 }
 
 // The short way, of one plain message to a process of the node that is connected. Whoever has sent
 // something that still waits for the executor stays behind it.
 bool remote_node::put_out(pid from, const destination& to, message& what) noexcept {
-  if (to.named() || what.type().kind != message_kind::value || !queue_.empty() || is_paused(to))
-    return false;
+  if (to.named() || what.type().kind != message_kind::value || !queue_.empty()) return false;
   const auto done = outbox_.put(from, to.id(), what);
   if (done == outbox::result::first) come();
   return done != outbox::result::refused;
@@ -95,9 +96,9 @@ void remote_node::push(pid from, const destination& to, message what) noexcept {
 }
 
 bool remote_node::send(pid from, const destination& to, message what) noexcept {
-  if (put_out(from, to, what)) return true;
-  auto item = std::make_unique<outgoing>(from, to, std::move(what));
   const bool paused = is_paused(to);
+  if (!paused && put_out(from, to, what)) return true;
+  auto item = std::make_unique<outgoing>(from, to, std::move(what));
   if (paused || outbox_.bytes() + queue_.bytes() > cluster_.options().busy_bytes) [[unlikely]] {
     const bool may_refuse = may_be_refused(item->what);
     if (may_refuse && cluster_.options().when_busy == overflow::refuse)
@@ -194,15 +195,14 @@ void remote_node::send_waiting() {
   const auto session = session_;
   outgoing_queue::departures gone(queue_);
   take_fragmented(gone);
-  send_ready(false);
+  send_ready();
   while (!waiting_.empty() && session->has_room() && session_ == session) send_next(gone);
   session->flush();
 }
 
 // What was put out is older than what waits.
-void remote_node::send_ready(bool all) {
-  while (outbox_.bytes() != 0 && (all || session_->has_room()))
-    if (outbox_.take(ready_)) session_->send_ready(ready_);
+void remote_node::send_ready() {
+  while (session_->has_room() && outbox_.take(ready_)) session_->send_ready(ready_);
 }
 
 void remote_node::send_next(outgoing_queue::departures& gone) {
@@ -227,7 +227,7 @@ void remote_node::send_next(outgoing_queue::departures& gone) {
 void remote_node::send_through(std::unique_ptr<outgoing> item, outgoing_queue::departures& gone) {
   if (session_->starts_numbers_anew()) {
     outbox_.forget_types();  // first: nobody puts the old numbers behind the new ones
-    send_ready(true);
+    while (outbox_.take(ready_)) session_->send_ready(ready_);
   }
   const message_type& type = item->what.type();
   const auto fragmented = session_->send(item->to, std::move(item->what));

@@ -105,7 +105,7 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
   void take_pushed();
   void send_or_dial();
   void send_waiting();
-  void send_ready(bool all);
+  void send_ready();
   void send_next(outgoing_queue::departures& gone);
   void send_through(std::unique_ptr<outgoing> item, outgoing_queue::departures& gone);
   void take_fragmented(outgoing_queue::departures& gone);

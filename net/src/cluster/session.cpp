@@ -351,9 +351,10 @@ void session::deliver(const destination& to, message what) {
   core::send(cluster_.home(), to, std::move(what));
 }
 void session::receive(const destination& to, message what, std::size_t bytes) {
+  bytes += unread_mail::message_bytes;
   if (to.named() || to.id().bounded()) {
     pass_on();
-    return receive_one(to, std::move(what), bytes + unread_mail::message_bytes);
+    return receive_one(to, std::move(what), bytes);
   }
   if (arrived_.to != to.id() || arrived_.count == most_at_once) pass_on();
   core::message_node* const node = what.release();
@@ -362,7 +363,7 @@ void session::receive(const destination& to, message what, std::size_t bytes) {
     arrived_.to = to.id();
     arrived_.oldest = node;
   }
-  arrived_.bytes += bytes + unread_mail::message_bytes;
+  arrived_.bytes += bytes;
 }
 
 void session::receive_one(const destination& to, message what, std::size_t bytes) {
@@ -383,6 +384,7 @@ void session::pass_on() {
   core::send_several(cluster_.home(), mail.to, mail.newest, mail.oldest, mail.count);
   unread_->add(mail.to, mail.to, mail.bytes);
 }
+
 bool session::pause(const destination& to, bool pause) { return remote_->pause(to, pause); }
 void session::bounce(const destination& to, message what, const exit_reason& why) {
   core::bounce(cluster_.home(), to, std::move(what), why);

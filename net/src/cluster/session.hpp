@@ -30,7 +30,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
   /// A message for the node; only once it is up. If it is long and goes in fragments: the number by
   /// which `take_fragmented` names it when the last has been written.
   std::optional<std::uint32_t> send(const destination& to, message what);
-  /// Frames that are ready, each whole; only if there is room. Gives a buffer back for them.
+  /// Frames that are ready, each whole. What is left in the buffer is of no use.
   void send_ready(std::vector<std::byte>& frames);
   /// The number that such frames have for the type; and whether the next `send` may give these
   /// anew.
