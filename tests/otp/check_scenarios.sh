@@ -1,15 +1,6 @@
 #!/usr/bin/env bash
 # Whether each test that SCENARIOS.md names exists: check_scenarios.sh CTEST BUILD_FOLDER
 set -euo pipefail
-table=$(dirname "$0")/SCENARIOS.md
-known=$("$1" --test-dir "$2" -N | sed -n 's/^ *Test *#[0-9]*: //p')
-missing=0
-named=0
-while IFS= read -r name; do
-  named=$((named + 1))
-  grep -qxF -- "$name" <<<"$known" && continue
-  echo "SCENARIOS.md names a test that does not exist: $name"
-  missing=$((missing + 1))
-done < <(sed -n 's/^| [^|]* | \(.*\) | `[^`]*_test\.cpp` |$/\1/p' "$table")
-echo "$named tests are named, $missing of them do not exist"
-[[ $missing -eq 0 && $named -ge 150 ]]
+here=$(dirname "$0")
+sed -n 's/^| [^|]* | \(.*\) | `[^`]*_test\.cpp` |$/\1/p' "$here/SCENARIOS.md" |
+  bash "$here/../support/check_named_tests.sh" SCENARIOS.md 150 "$@"
