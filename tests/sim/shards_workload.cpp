@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/lease_faults.hpp"
+
 namespace troupe_test {
 
 using namespace troupe;
@@ -251,20 +253,6 @@ bool all_keys_answer(const run_state& run) {
   });
 }
 
-sim::chaos_options some_chaos(sim::random& draws) {
-  const auto maybe = [&](std::chrono::nanoseconds mean) {
-    return draws.one_in(2) ? mean : std::chrono::nanoseconds{};
-  };
-  return {.partition = maybe(20s),
-          .one_way = maybe(20s),
-          .stall = maybe(15s),
-          .cut = maybe(5s),
-          .pause = maybe(20s),
-          .crash = maybe(20s),
-          .clock_jump = maybe(20s),
-          .longest = 25s};
-}
-
 }  // namespace
 
 void run_shards_workload(world& w) {
@@ -277,7 +265,7 @@ void run_shards_workload(world& w) {
     w.add_node(std::string(1, static_cast<char>('a' + i)),
                [run](sim_node& n) { boot(run.get(), n); });
   w.always("a key has one process at most", [run] { return one_process_each(*run); });
-  w.chaos(some_chaos(w.chance()));
+  w.chaos(faults_for_leases(w.chance()));
   w.run_for(1min);
   w.chaos({});
   run->quiet = true;

@@ -1,6 +1,7 @@
 // What comes in: frames of the peer become messages and signals for local processes.
 #include "protocol/connection.hpp"
 
+#include "wire/decode_message.hpp"
 #include "wire/frame.hpp"
 #include "wire/printable.hpp"
 
@@ -17,30 +18,6 @@ constexpr const char* quota_of_links = "links (node_options::quota.links)";
 constexpr const char* quota_of_monitors = "monitors (node_options::quota.monitors)";
 
 constexpr pid ours(std::uint64_t id) noexcept { return {0, id}; }
-
-std::string type_trouble(const found_type& found, std::string_view role, std::string_view name) {
-  std::string text = "the type " + printable(name) + " ";
-  if (found.ambiguous)
-    return text +
-           "cannot be told apart from another type of that name on the receiving node: give "
-           "one of them a `static constexpr std::string_view type_name`";
-  if (found.type == nullptr)
-    return text +
-           "is unknown on the receiving node: no receive, server or call there mentions it as "
-           "a " +
-           std::string(role);
-  return text + "cannot be received: it has no default constructor to be filled from";
-}
-
-std::string_view role_name(message_kind role) noexcept {
-  switch (role) {
-    case message_kind::value: return "message";
-    case message_kind::request: return "request";
-    case message_kind::reply: return "reply";
-    case message_kind::signal: break;
-  }
-  return "signal";
-}
 
 }  // namespace
 
@@ -134,12 +111,9 @@ connection::taken connection::take_value(std::uint32_t number, std::string_view 
   if (type == nullptr) return {.broken = "a message whose type was not defined"};
   found_type& found = type->found[static_cast<std::size_t>(role)];
   if (found.type == nullptr) found = find_message_type(role, type->text);
-  if (found.type == nullptr || found.type->construct == nullptr)
-    return {.refused = type_trouble(found, role_name(role), type->text)};
-  message made = message::blank(*found.type);
-  if (auto error = decode(*found.type->value, made.value(), payload, *this, bounds_))
-    return {.refused = "a " + type->text + " that cannot be decoded: " + error->text};
-  return {.value = std::move(made)};
+  auto made = decode_message(found, type->text, role, payload, *this, bounds_);
+  if (auto* why = std::get_if<std::string>(&made)) return {.refused = std::move(*why)};
+  return {.value = std::move(std::get<message>(made))};
 }
 
 std::variant<exit_reason, std::string> connection::take_reason(const wire::exit_reason& in) {

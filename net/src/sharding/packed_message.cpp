@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "wire/codec.hpp"
-#include "wire/printable.hpp"
+#include "wire/decode_message.hpp"
 
 namespace troupe::net::internal {
 namespace {
@@ -28,15 +28,6 @@ class listed_pids final : public pid_mapper {
   std::vector<pid>& all_;
 };
 
-std::string unknown(const packed_message& from, const found_type& found) {
-  const std::string name = "the type " + printable(from.type);
-  if (found.ambiguous)
-    return name + " cannot be told apart from another type of that name on the receiving node";
-  if (found.type == nullptr)
-    return name + " is unknown on the receiving node: the server there does not handle it";
-  return name + " cannot be received: it has no default constructor to be filled from";
-}
-
 }  // namespace
 
 std::optional<std::string> pack(packed_message& to, const message& what, const limits& bounds) {
@@ -52,17 +43,11 @@ std::optional<std::string> pack(packed_message& to, const message& what, const l
 
 std::variant<message, std::string> unpack(const packed_message& from, message_kind kind,
                                           const limits& bounds) {
-  const found_type found = find_message_type(kind, from.type);
-  if (found.ambiguous || found.type == nullptr || found.type->construct == nullptr)
-    return unknown(from, found);
-  message made = message::blank(*found.type);
   std::vector<pid> given = from.pids;
   listed_pids pids(given);
-  const std::string_view bytes(reinterpret_cast<const char*>(from.payload.data()),
-                               from.payload.size());
-  if (auto error = decode(*found.type->value, made.value(), bytes, pids, bounds))
-    return "a " + from.type + " that cannot be decoded: " + error->text;
-  return made;
+  const std::string_view payload(reinterpret_cast<const char*>(from.payload.data()),
+                                 from.payload.size());
+  return decode_message(find_message_type(kind, from.type), from.type, kind, payload, pids, bounds);
 }
 
 }  // namespace troupe::net::internal
