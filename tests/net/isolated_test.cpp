@@ -48,7 +48,8 @@ task<pid> next(context self, std::string name, pid before) {
   co_return self.whereis(name);
 }
 
-task<exit_reason> end_by(context self, std::string name, crash how) {
+template <class How>
+task<exit_reason> end_by(context self, std::string name, How how) {
   const pid child = self.whereis(name);
   co_return co_await end_of(self, child, [&] { self.send(child, how); });
 }
@@ -74,7 +75,7 @@ TEST_CASE(
       [](context self) -> task<> {
         for (const int signal : {SIGSEGV, SIGABRT, SIGKILL}) {
           const pid before = self.whereis("fragile");
-          const auto why = co_await end_by(self, "fragile", {signal});
+          const auto why = co_await end_by(self, "fragile", crash{signal});
           const auto* ended = why.get_if<peer_ended>();
           REQUIRE(ended != nullptr);
           CHECK(ended->signal == signal);
@@ -86,12 +87,29 @@ TEST_CASE(
       {of.fragile(1)});
 }
 
+TEST_CASE("a program that ends with a status is the crash of one child, which tells the status") {
+  isolated of;
+  of.run(
+      [](context self) -> task<> {
+        // Its end and that of its connection are seen in either order.
+        for (int status = 1; status <= 10; ++status) {
+          const pid before = self.whereis("fragile");
+          const auto why = co_await end_by(self, "fragile", end_program{status});
+          const auto* ended = why.get_if<peer_ended>();
+          REQUIRE(ended != nullptr);
+          CHECK(ended->status == status);
+          CHECK(co_await next(self, "fragile", before) != before);
+        }
+      },
+      {of.fragile(1)});
+}
+
 TEST_CASE("other children go on when an isolated one crashes") {
   isolated of;
   of.run(
       [](context self) -> task<> {
         const int other = co_await self.call({"other"}, tell_os_process{});
-        (void)co_await end_by(self, "fragile", {SIGSEGV});
+        (void)co_await end_by(self, "fragile", crash{SIGSEGV});
         CHECK(co_await self.call({"other"}, tell_os_process{}) == other);
       },
       {of.fragile(1), isolated_child("other", *of.a.node, peer_program(), "fragile", 2)});

@@ -51,6 +51,7 @@ troupe::process fragile(context self, int start) {
     co_await self.receive([&](request<ask> r) { r.reply(r->value + start); },
                           [](request<tell_os_process> r) { r.reply(::getpid()); },
                           [](const crash& c) { end_os_process(c.signal); },
+                          [](end_program e) { std::_Exit(e.status); },
                           [&](use_memory m) {
                             for (std::size_t i = 0; i < m.megabytes; ++i)
                               hoard.emplace_back(1 << 20, 'x');
@@ -122,6 +123,7 @@ const std::map<std::string, int (*)()> programs = {
        std::signal(SIGTERM, SIG_IGN);
        return run_node({}, for_ever);
      }},
+    {"peer that fails when stopped", [] { return run_node({}, net::until_parent_ends) + 3; }},
     {"peer with another cookie",
      [] {
        return run_node({.cookie = "a cookie of its own, long enough"}, net::until_parent_ends);

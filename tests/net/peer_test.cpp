@@ -214,6 +214,19 @@ TEST_CASE("a peer that does not heed SIGTERM is killed after its stop time") {
   });
 }
 
+TEST_CASE("a peer that fails when it is stopped is one down, with its status") {
+  test_node a{{}, "a"};
+  a.system.run([&](context self) -> task<> {
+    const auto fails = peer_program("peer that fails when stopped");
+    const peer_joined peer = co_await start_peer(self, *a.node, fails);
+    CHECK(co_await comes_true(self, [&] { return catches_sigterm(peer.os_process); }));
+    const auto why =
+        co_await end_of(self, peer.peer, [&] { self.exit(peer.peer, exit_reason::shutdown); });
+    const peer_ended failed{peer.node, 0, 3, "its program ended with status 3"};
+    CHECK(why == exit_reason::of(failed));
+  });
+}
+
 TEST_CASE("kill ends a peer at once") {
   test_node a{{}, "a"};
   a.system.run([&](context self) -> task<> {

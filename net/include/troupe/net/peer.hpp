@@ -98,8 +98,8 @@ struct peer_ended {
 /// - It ends when the OS process ends; see peer_ended.
 /// - An exit signal with a reason other than normal, as `self.exit(peer, exit_reason::shutdown)` or
 ///   the end of a linked process, stops the peer: SIGTERM (see peer_control), after stop_time
-///   SIGKILL; then it ends with that reason, or with peer_ended if another signal was faster.
-///   `kill` kills the peer at once.
+///   SIGKILL; then it ends with that reason, or with peer_ended if the OS process ended with a
+///   status other than 0 or by a signal of its own. `kill` kills the peer at once.
 /// - When it has ended, the OS process is gone and its port is free.
 ///
 /// Peers end with this OS process, however that ends: a peer whose parent is gone gets SIGTERM, and
