@@ -107,8 +107,12 @@ void worker::wake(process_slot& slot) {
 }
 
 void worker::put_back(process_slot& slot) {
+  const bool alone = !has_work() && next_.empty();
   queue(slot);
-  pool_.parking_.notify();
+  if (alone)
+    unannounced_ = &slot;  // it is next here: to wake another worker for it would be in vain
+  else
+    pool_.parking_.notify();
 }
 
 void worker::run() {
@@ -128,6 +132,8 @@ void worker::run() {
 
 void worker::turn(process_slot& slot) {
   pool_.parking_.begin_turn(index_);
+  if (unannounced_ != nullptr && std::exchange(unannounced_, nullptr) != &slot)
+    pool_.parking_.notify();
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   in_turn_.store(&slot, std::memory_order_release);  // with glance: the slot has been made
   handles.store(nullptr, std::memory_order_relaxed);

@@ -51,7 +51,8 @@ class worker : public workplace {
   next_slot<std_sync, process_slot> next_;
   std::atomic<std::uint64_t> turns_{0};  // so that others see whether this one gets on
   std::atomic<process_slot*> in_turn_{nullptr};
-  unsigned in_a_row_ = 0;  // turns that went to `next_` since the queue had one
+  process_slot* unannounced_ = nullptr;  // in the queue, and no other worker was told
+  unsigned in_a_row_ = 0;                // turns that went to `next_` since the queue had one
   steady_time next_look_{};
   steady_time next_watch_{};
   alignas(64) resting_place<std_sync> place_;  // others write to it
