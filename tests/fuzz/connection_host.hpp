@@ -65,6 +65,9 @@ struct fake_node final : net::connection_host {
     on_deliver(to, what);
     forget(what);
   }
+  void receive(pid to, message what, std::size_t bytes) override {
+    receive(destination(to), std::move(what), bytes);
+  }
   void receive(const destination& to, message what, std::size_t) override {
     deliver(to, std::move(what));
   }

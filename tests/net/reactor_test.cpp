@@ -183,6 +183,19 @@ class counting_clock final : public troupe::clock {
 
 }  // namespace
 
+TEST_CASE("a callback that gives way is the last of its poll, and the next poll goes on") {
+  hand_driven world;
+  int ran = 0;
+  for (int i = 0; i < 4; ++i)
+    world.bytes.post([&] {
+      if (++ran == 2) world.bytes.give_way();
+    });
+  world.bytes.poll(0ns);
+  CHECK(ran == 2);
+  world.bytes.poll(0ns);
+  CHECK(ran == 4);
+}
+
 TEST_CASE("a poll with nothing to do looks for a moment, then sleeps until it is interrupted") {
   const auto time = std::make_shared<counting_clock>();
   reactor bytes(time, std::make_shared<kept_log>(), std::make_shared<known_names>());

@@ -351,22 +351,29 @@ void session::deliver(const destination& to, message what) {
   core::send(cluster_.home(), to, std::move(what));
 }
 void session::receive(const destination& to, message what, std::size_t bytes) {
+  if (!to.named()) return receive(to.id(), std::move(what), bytes);
+  pass_on();
+  receive_one(to, std::move(what), bytes + unread_mail::message_bytes);
+}
+
+void session::receive(pid to, message what, std::size_t bytes) {
   bytes += unread_mail::message_bytes;
-  if (to.named() || to.id().bounded()) {
+  if (to.bounded()) {
     pass_on();
     return receive_one(to, std::move(what), bytes);
   }
-  if (arrived_.to != to.id() || arrived_.count == most_at_once) pass_on();
+  if (arrived_.to != to || arrived_.count == most_at_once) pass_on();
   core::message_node* const node = what.release();
   node->next = std::exchange(arrived_.newest, node);
   if (arrived_.count++ == 0) {
-    arrived_.to = to.id();
+    arrived_.to = to;
     arrived_.oldest = node;
   }
   arrived_.bytes += bytes;
 }
 
 void session::receive_one(const destination& to, message what, std::size_t bytes) {
+  count_passed(1);
   const pid process = to.named() ? whereis(to.name()) : to.id();
   if (!process.bounded() || !unread_->may_exceed(to)) {
     core::send(cluster_.home(), process, std::move(what));
@@ -381,8 +388,16 @@ void session::receive_one(const destination& to, message what, std::size_t bytes
 void session::pass_on() {
   if (arrived_.count == 0) return;
   const auto mail = std::exchange(arrived_, {});
+  count_passed(mail.count);
   core::send_several(cluster_.home(), mail.to, mail.newest, mail.oldest, mail.count);
   unread_->add(mail.to, mail.to, mail.bytes);
+}
+
+void session::count_passed(std::size_t mails) {
+  passed_on_ += mails;
+  if (passed_on_ < most_before_turns) return;
+  passed_on_ = 0;
+  cluster_.bytes().give_way();
 }
 
 bool session::pause(const destination& to, bool pause) { return remote_->pause(to, pause); }

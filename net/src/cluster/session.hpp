@@ -87,6 +87,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void end(const std::string& why);
   [[nodiscard]] std::string who() const;
 
+  void count_passed(std::size_t mails);
   void receive_one(const destination& to, message what, std::size_t bytes);
   void pass_on();
 
@@ -95,6 +96,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void write(const send_frame& frame) override;
   void deliver(const destination& to, message what) override;
   void receive(const destination& to, message what, std::size_t bytes) override;
+  void receive(pid to, message what, std::size_t bytes) override;
   bool pause(const destination& to, bool pause) override;
   void bounce(const destination& to, message what, const exit_reason& why) override;
   void address(message& request, pid reply_to, std::uint64_t ref,
@@ -135,6 +137,9 @@ class session final : public std::enable_shared_from_this<session>, private conn
     std::size_t bytes = 0;
   } arrived_;
   static constexpr std::size_t most_at_once = 64;  // its process begins with the first of many
+  // After so many it is the turn of who they are for: they are read while they are in the cache.
+  static constexpr std::size_t most_before_turns = 2048;
+  std::size_t passed_on_ = 0;
   bool write_under_way_ = false;
   std::optional<std::string> leaving_;  // why it closes once all is written
   bool ended_ = false;

@@ -44,6 +44,7 @@ class connection_host {
   virtual void deliver(const destination& to, message what) = 0;
   /// The same for what a process there has sent or asked, in so many bytes.
   virtual void receive(const destination& to, message what, std::size_t bytes) = 0;
+  virtual void receive(pid to, message what, std::size_t bytes) = 0;
   /// The peer wants no more for that process or name of its own, or again. False: these are too
   /// many.
   virtual bool pause(const destination& to, bool pause) = 0;
@@ -128,8 +129,8 @@ class connection final : private pid_mapper {
   // What came of a message in a frame: it, or why it is refused, or how the frame is broken.
   struct taken {
     message value{};
-    std::string refused{};
-    std::string broken{};
+    std::string why{};
+    bool broken = false;
   };
   struct open_call {
     steady_time deadline;

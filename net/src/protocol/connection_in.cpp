@@ -108,12 +108,12 @@ std::optional<pid> connection::from_wire(wire_pid p) {
 connection::taken connection::take_value(std::uint32_t number, std::string_view payload,
                                          message_kind role) {
   definition* type = defined(number, wire::define_name::type);
-  if (type == nullptr) return {.broken = "a message whose type was not defined"};
+  if (type == nullptr) return {.why = "a message whose type was not defined", .broken = true};
   found_type& found = type->found[static_cast<std::size_t>(role)];
   if (found.type == nullptr) found = find_message_type(role, type->text);
-  auto made = decode_message(found, type->text, role, payload, *this, bounds_);
-  if (auto* why = std::get_if<std::string>(&made)) return {.refused = std::move(*why)};
-  return {.value = std::move(std::get<message>(made))};
+  taken out;
+  out.value = decode_message(found, {type->text, role, payload}, *this, bounds_, out.why);
+  return out;
 }
 
 std::variant<exit_reason, std::string> connection::take_reason(const wire::exit_reason& in) {
@@ -148,12 +148,16 @@ std::optional<std::string> connection::on_send(const send_frame& f) {
   const definition* const name = f.named ? defined(f.target, wire::define_name::name) : nullptr;
   if (f.named && name == nullptr) return undefined_name;
   taken what = take_value(f.type, f.payload, message_kind::value);
-  if (!what.broken.empty()) return what.broken;
+  if (what.broken) return what.why;
+  if (what.value && !f.named) {
+    host_.receive(ours(f.target), std::move(what.value), f.payload.size());
+    return std::nullopt;
+  }
   const destination to = f.named ? destination(name->text) : destination(ours(f.target));
   if (what.value)
     host_.receive(to, std::move(what.value), f.payload.size());
   else
-    host_.warn("a message to " + to_string(to) + " was dropped: " + what.refused);
+    host_.warn("a message to " + to_string(to) + " was dropped: " + what.why);
   return std::nullopt;
 }
 
@@ -161,9 +165,9 @@ std::optional<std::string> connection::on_request(const wire::request& f) {
   auto to = take_target(f);
   if (auto* broken = std::get_if<std::string>(&to)) return *broken;
   taken what = take_value(f.message(), message_kind::request);
-  if (!what.broken.empty()) return what.broken;
+  if (what.broken) return what.why;
   if (!what.value) {
-    refuse_request(f, exit_reason::error("troupe::not_receivable", what.refused));
+    refuse_request(f, exit_reason::error("troupe::not_receivable", what.why));
     return std::nullopt;
   }
   if (asked_.size() >= bounds_.calls) {
@@ -193,10 +197,10 @@ std::optional<std::string> connection::on_reply(const wire::reply& f) {
   if (call == calls_.end()) return std::nullopt;
   if (f.result_case() == wire::reply::kMessage) {
     taken what = take_value(f.message(), message_kind::reply);
-    if (!what.broken.empty()) return what.broken;
+    if (what.broken) return what.why;
     calls_.erase(call);
     if (!what.value) {
-      fail_call(caller, f.ref(), exit_reason::error("troupe::not_receivable", what.refused));
+      fail_call(caller, f.ref(), exit_reason::error("troupe::not_receivable", what.why));
       return std::nullopt;
     }
     static_cast<core::reply_header*>(what.value.payload())->ref = f.ref();

@@ -71,9 +71,10 @@ void reactor::poll(std::chrono::nanoseconds limit) noexcept {
   // has set the flag before we look at it; of one that we miss here, the stop is still to come.
   io_.restart();
   if (interrupted_.exchange(false, std::memory_order_seq_cst)) limit = 0ns;
+  way_given_ = false;
   std::size_t ran = limit > 0ns && wait(limit) ? 1 : 0;
   if (limit <= 0ns || ran > 0)
-    while (ran < handlers_per_poll && run_ready()) ++ran;
+    while (ran < handlers_per_poll && !way_given_ && run_ready()) ++ran;
   if (ran > 0) last_work_ = now();
   polling_.store(false, std::memory_order_release);
 }

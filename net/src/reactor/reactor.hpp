@@ -53,6 +53,7 @@ class reactor final : public poller, public transport {
   [[nodiscard]] std::unique_ptr<pending> dial(const endpoint& where, std::chrono::nanoseconds limit,
                                               dial_handler done) override;
   void post(std::function<void()> function) override;
+  void give_way() noexcept override { way_given_ = true; }
   [[nodiscard]] std::unique_ptr<pending> after(std::chrono::nanoseconds delay,
                                                std::function<void()> function) override;
   [[nodiscard]] steady_time now() const noexcept override { return time_->now(); }
@@ -111,6 +112,7 @@ class reactor final : public poller, public transport {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> stay_;
 
   // Of the thread that polls.
+  bool way_given_ = false;
   boost::asio::steady_timer alarm_;
   steady_time alarm_at_ = steady_time::max();
   steady_time last_work_{};

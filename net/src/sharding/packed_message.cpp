@@ -47,7 +47,11 @@ std::variant<message, std::string> unpack(const packed_message& from, message_ki
   listed_pids pids(given);
   const std::string_view payload(reinterpret_cast<const char*>(from.payload.data()),
                                  from.payload.size());
-  return decode_message(find_message_type(kind, from.type), from.type, kind, payload, pids, bounds);
+  std::string why;
+  message made = decode_message(find_message_type(kind, from.type), {from.type, kind, payload},
+                                pids, bounds, why);
+  if (!made) return why;
+  return made;
 }
 
 }  // namespace troupe::net::internal

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "troupe/frame.pb.h"
+#include "wire/body_reader.hpp"
 #include "wire/codec.hpp"
 #include "wire/codec_walk.hpp"
 #include "wire/printable.hpp"
@@ -77,13 +78,10 @@ bool store_unsigned(const type_info& type, void* value, std::uint64_t number) {
 
 class decoder : public walk {
  public:
+  decoder(std::string_view bytes, pid_mapper& mapper, const limits& most)
+      : walk{.pids = mapper, .bounds = most}, in_(std::as_bytes(std::span(bytes))) {}
   decoder(std::string_view bytes, const walk& state)
-      : walk(state),
-        bytes_(bytes),
-        in_(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size())) {
-    in_.SetRecursionLimit(max_message_nesting);  // of groups, which only fields unknown here have
-    in_.PushLimit(static_cast<int>(bytes.size()));
-  }
+      : walk(state), in_(std::as_bytes(std::span(bytes))) {}
 
   /// Reads a message into the value, up to where it ends.
   bool body(const type_info& type, void* value);
@@ -106,7 +104,7 @@ class decoder : public walk {
   template <class Use>
   bool each_field(const type_info& type, Use&& use);
   bool skip(const type_info& type, std::uint32_t tag);
-  bool length(const type_info& type, int& out);
+  bool length(const type_info& type, std::size_t& out);
   bool constructible(const type_info& type);
   bool opaque(const type_info& type) {
     return fail(cause::opaque, type, "cannot be decoded, because no format can see inside it");
@@ -114,14 +112,8 @@ class decoder : public walk {
   bool malformed(const type_info& type, std::string_view why) {
     return fail(cause::malformed, type, why);
   }
-  /// What is left of the message at hand.
-  [[nodiscard]] std::string_view rest() const {
-    return bytes_.substr(static_cast<std::size_t>(in_.CurrentPosition()),
-                         static_cast<std::size_t>(in_.BytesUntilLimit()));
-  }
 
-  std::string_view bytes_;
-  CodedInputStream in_;
+  body_reader in_;  // ends where the message at hand does
 };
 
 // ---- messages -------------------------------------------------------------------------------
@@ -133,11 +125,12 @@ bool decoder::body(const type_info& type, void* value) {
     case shape::process: return process(type, *static_cast<pid*>(value));
     case shape::reason: return reason(type, *static_cast<exit_reason*>(value));
     case shape::foreign: {
-      const std::string_view bytes = rest();
+      const std::string_view bytes = in_.rest();
       if (!take(type, bytes.size() * foreign_expansion)) return false;
       if (!type.parse(value, bytes))
         return malformed(type, "does not take these bytes for its own");
-      return in_.Skip(static_cast<int>(bytes.size()));
+      in_.skip(bytes.size());
+      return true;
     }
     default: return fields(type, value);
   }
@@ -184,7 +177,7 @@ bool decoder::choice(const type_info& type, void* value) {
 }
 
 bool decoder::process(const type_info& type, pid& value) {
-  const std::string_view bytes = rest();
+  const std::string_view bytes = in_.rest();
   wire::pid in;
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return malformed(type, "is no pid on the wire");
@@ -193,11 +186,12 @@ bool decoder::process(const type_info& type, pid& value) {
     return fail(cause::unknown_node, type,
                 "is on node number " + std::to_string(in.node()) + ", which was not defined");
   value = *known;
-  return in_.Skip(static_cast<int>(bytes.size()));
+  in_.skip(bytes.size());
+  return true;
 }
 
 bool decoder::reason(const type_info& type, exit_reason& value) {
-  const std::string_view bytes = rest();
+  const std::string_view bytes = in_.rest();
   wire::exit_reason in;
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return malformed(type, "is no exit reason on the wire");
@@ -216,7 +210,8 @@ bool decoder::reason(const type_info& type, exit_reason& value) {
   }
   value = exit_reason::from_parts(static_cast<exit_reason::kind>(word), in.error_type(),
                                   std::move(text), std::move(own));
-  return in_.Skip(static_cast<int>(bytes.size()));
+  in_.skip(bytes.size());
+  return true;
 }
 
 // A reason must arrive whatever the program put in it, so a value that cannot be decoded becomes a
@@ -246,10 +241,10 @@ troupe::message decoder::own_value(const wire::exit_reason& in, std::string& tro
 
 template <class Use>
 bool decoder::each_field(const type_info& type, Use&& use) {
-  while (in_.BytesUntilLimit() > 0) {
-    const std::uint32_t tag = in_.ReadTag();
+  while (!in_.at_end()) {
+    const std::uint32_t tag = in_.number();
     const auto number = static_cast<std::uint32_t>(wire_format::GetTagFieldNumber(tag));
-    if (number == 0) return malformed(type, "has a field without a number");
+    if (number == 0 || !in_.ok()) return malformed(type, "has a field without a number");
     const place_scope here(*this, type, number);
     if (!use(number, tag)) return false;
   }
@@ -257,8 +252,14 @@ bool decoder::each_field(const type_info& type, Use&& use) {
 }
 
 bool decoder::skip(const type_info& type, std::uint32_t tag) {
-  return wire_format::SkipField(&in_, tag) ||
-         malformed(type, "has an unknown field that is cut off or nested too deep");
+  const std::string_view bytes = in_.rest();
+  CodedInputStream unknown(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                           static_cast<int>(bytes.size()));
+  unknown.SetRecursionLimit(max_message_nesting);  // of groups
+  if (!wire_format::SkipField(&unknown, tag))
+    return malformed(type, "has an unknown field that is cut off or nested too deep");
+  in_.skip(static_cast<std::size_t>(unknown.CurrentPosition()));
+  return true;
 }
 
 bool decoder::field(const type_info& type, void* value, std::uint32_t tag) {
@@ -279,15 +280,15 @@ bool decoder::element(const type_info& type, void* value, std::uint32_t tag) {
 
 bool decoder::packed(const type_info& type, void* value) {
   const type_info& item = *type.parts[0];
-  int size = 0;
+  std::size_t size = 0;
   if (!length(type, size)) return false;
-  const auto outer = in_.PushLimit(size);
+  const auto* const outer = in_.narrow(size);
   temporary made(item);
-  while (in_.BytesUntilLimit() > 0) {
+  while (!in_.at_end()) {
     if (!take(type, item.size + element_overhead_bytes) || !scalar(item, made.get())) return false;
     type.insert(value, made.get());
   }
-  in_.PopLimit(outer);
+  in_.widen(outer);
   return true;
 }
 
@@ -304,37 +305,36 @@ bool decoder::single(const type_info& type, void* value, std::uint32_t tag) {
 }
 
 bool decoder::message(const type_info& type, void* value) {
-  int size = 0;
+  std::size_t size = 0;
   if (!length(type, size)) return false;
   if (depth == max_message_nesting) return too_deep(type);
   ++depth;
-  const auto outer = in_.PushLimit(size);
+  const auto* const outer = in_.narrow(size);
   if (!body(type, value)) return false;
-  in_.PopLimit(outer);
+  in_.widen(outer);
   --depth;
   return true;
 }
 
 bool decoder::text(const type_info& type, void* value) {
-  int size = 0;
-  if (!length(type, size) || !take(type, static_cast<std::uint64_t>(size))) return false;
-  const std::string_view bytes = rest().substr(0, static_cast<std::size_t>(size));
-  type.assign(value, std::as_bytes(std::span(bytes)));
-  return in_.Skip(size);
+  std::size_t size = 0;
+  if (!length(type, size) || !take(type, size)) return false;
+  type.assign(value, std::as_bytes(std::span(in_.rest().substr(0, size))));
+  in_.skip(size);
+  return true;
 }
 
 bool decoder::scalar(const type_info& type, void* value) {
   if (type.form == shape::real) {
-    std::uint32_t narrow = 0;
-    std::uint64_t wide = 0;
     const bool is_float = type.size == sizeof(float);
-    if (!(is_float ? in_.ReadLittleEndian32(&narrow) : in_.ReadLittleEndian64(&wide)))
-      return malformed(type, "is cut off");
+    const std::uint32_t narrow = is_float ? in_.fixed32() : 0;
+    const std::uint64_t wide = is_float ? 0 : in_.fixed64();
+    if (!in_.ok()) return malformed(type, "is cut off");
     std::memcpy(value, is_float ? static_cast<const void*>(&narrow) : &wide, type.size);
     return true;
   }
-  std::uint64_t number = 0;
-  if (!in_.ReadVarint64(&number)) return malformed(type, "is cut off, or longer than 10 bytes");
+  const std::uint64_t number = in_.varint();
+  if (!in_.ok()) return malformed(type, "is cut off, or longer than 10 bytes");
   bool holds = true;
   if (type.form == shape::boolean)
     holds = store<bool>(value, number);
@@ -345,9 +345,11 @@ bool decoder::scalar(const type_info& type, void* value) {
   return holds || fail(cause::out_of_range, type, "cannot hold the number that arrived");
 }
 
-bool decoder::length(const type_info& type, int& out) {
-  if (!in_.ReadVarintSizeAsInt(&out)) return malformed(type, "has a broken length");
-  return out <= in_.BytesUntilLimit() || malformed(type, "is longer than the message around it");
+bool decoder::length(const type_info& type, std::size_t& out) {
+  const std::uint64_t found = in_.varint();
+  if (!in_.ok() || found > INT32_MAX) return malformed(type, "has a broken length");
+  out = static_cast<std::size_t>(found);
+  return found <= in_.left() || malformed(type, "is longer than the message around it");
 }
 
 bool decoder::constructible(const type_info& type) {
@@ -360,12 +362,11 @@ bool decoder::constructible(const type_info& type) {
 
 std::optional<codec_error> decode(const type_info& type, void* value, std::string_view bytes,
                                   pid_mapper& pids, const limits& bounds) {
-  walk start{.pids = pids, .bounds = bounds};
-  if (bytes.size() > start.longest) {
-    start.too_large(type);
-    return std::move(start.error);
+  decoder from(bytes, pids, bounds);
+  if (bytes.size() > from.longest) {
+    from.too_large(type);
+    return std::move(from.error);
   }
-  decoder from(bytes, start);
   return from.run(type, [&] { return from.take(type, type.size) && from.body(type, value); });
 }
 

@@ -31,14 +31,17 @@ std::string_view role_name(message_kind role) noexcept {
 
 }  // namespace
 
-std::variant<message, std::string> decode_message(const found_type& found, std::string_view name,
-                                                  message_kind role, std::string_view payload,
-                                                  pid_mapper& pids, const limits& bounds) {
-  if (found.type == nullptr || found.type->construct == nullptr)
-    return type_trouble(found, role_name(role), name);
+message decode_message(const found_type& found, const encoded_message& in, pid_mapper& pids,
+                       const limits& bounds, std::string& why) {
+  if (found.type == nullptr || found.type->construct == nullptr) {
+    why = type_trouble(found, role_name(in.role), in.type);
+    return {};
+  }
   message made = message::blank(*found.type);
-  if (auto error = decode(*found.type->value, made.value(), payload, pids, bounds))
-    return "a " + std::string(name) + " that cannot be decoded: " + error->text;
+  if (auto error = decode(*found.type->value, made.value(), in.payload, pids, bounds)) {
+    why = "a " + std::string(in.type) + " that cannot be decoded: " + error->text;
+    return {};
+  }
   return made;
 }
 

@@ -188,6 +188,9 @@ class transport {
   /// Runs the function on the executor, after what was posted before. Any thread. A transport that
   /// ends first destroys it uncalled.
   virtual void post(std::function<void()> function) = 0;
+  /// On the executor: after this callback, processes that run on the same thread have their turn. A
+  /// transport may take no notice.
+  virtual void give_way() noexcept {}
   /// Runs the function on the executor after a delay; never early.
   [[nodiscard]] virtual std::unique_ptr<pending> after(std::chrono::nanoseconds delay,
                                                        std::function<void()> function) = 0;
