@@ -107,12 +107,12 @@ void worker::wake(process_slot& slot) {
 }
 
 void worker::put_back(process_slot& slot) {
-  const bool alone = !has_work() && next_.empty();
-  queue(slot);
-  if (alone)
-    unannounced_ = &slot;  // it is next here: to wake another worker for it would be in vain
-  else
-    pool_.parking_.notify();
+  if (slot.urgent || has_work() || !next_.empty()) {
+    queue(slot);
+    return pool_.parking_.notify();
+  }
+  next_.put(&slot);
+  unwatched_ = true;
 }
 
 void worker::run() {
@@ -132,8 +132,10 @@ void worker::run() {
 
 void worker::turn(process_slot& slot) {
   pool_.parking_.begin_turn(index_);
-  if (unannounced_ != nullptr && std::exchange(unannounced_, nullptr) != &slot)
-    pool_.parking_.notify();
+  if (unwatched_) [[unlikely]] {
+    unwatched_ = false;
+    if (!next_.empty()) pool_.parking_.ensure_watch();
+  }
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   in_turn_.store(&slot, std::memory_order_release);  // with glance: the slot has been made
   handles.store(nullptr, std::memory_order_relaxed);

@@ -25,7 +25,8 @@ class worker : public workplace {
   // From the process that this worker runs: that one can run. It is the next, on the data that is
   // in this core's cache; the one that was to be next goes to the queue.
   void wake(process_slot& slot);
-  // To the end of the queue: it has had its turn.
+  // To the end of the queue: it has had its turn. If nothing else is there, it is the next again on
+  // this core, and no other worker is woken for it, or takes it away.
   void put_back(process_slot& slot);
 
   void run();
@@ -51,8 +52,8 @@ class worker : public workplace {
   next_slot<std_sync, process_slot> next_;
   std::atomic<std::uint64_t> turns_{0};  // so that others see whether this one gets on
   std::atomic<process_slot*> in_turn_{nullptr};
-  process_slot* unannounced_ = nullptr;  // in the queue, and no other worker was told
-  unsigned in_a_row_ = 0;                // turns that went to `next_` since the queue had one
+  bool unwatched_ = false;  // the next-slot was filled, and nobody was told to watch
+  unsigned in_a_row_ = 0;   // turns that went to `next_` since the queue had one
   steady_time next_look_{};
   steady_time next_watch_{};
   alignas(64) resting_place<std_sync> place_;  // others write to it
