@@ -66,33 +66,52 @@ inline constexpr bool points_to_mutable = false;
 template <class T>
 inline constexpr bool points_to_mutable<std::shared_ptr<T>> = !std::is_const_v<T>;
 
+template <class T>
+inline constexpr bool is_pointer = false;
+template <class T>
+inline constexpr bool is_pointer<T*> = true;
+template <class T>
+inline constexpr bool is_pointer<T* const> = true;
+
+// Numbers, texts and the like: nothing in them has to be checked.
+template <class Fields>
+inline constexpr bool plain_fields = false;
+template <class... Fields>
+inline constexpr bool plain_fields<field_list<Fields...>> =
+    ((!is_reference<Fields> && type_of<std::remove_const_t<Fields>>.form < shape::record) && ...);
+
+template <class... Above, class... Fields>
+constexpr void check_fields(std::type_identity<field_list<Fields...>>) noexcept;
+
 // `Above` are the types that T is part of, so that the check of a type that holds itself ends. Not
 // consteval: a call that is no constant expression would be a second error for the same mistake.
 template <class T, class... Above>
 constexpr void check_sendable() noexcept {
-  static_assert(!std::is_reference_v<T>,
+  static_assert(!is_reference<T>,
                 "a reference cannot be sent: processes share nothing; send the value");
-  static_assert(!std::is_pointer_v<T>,
+  static_assert(!is_pointer<T>,
                 "a raw pointer cannot be sent: processes share nothing; send the value, a "
                 "std::string for a text, troupe::bytes or a std::shared_ptr<const T> for large "
                 "constant data");
-  static_assert(!std::same_as<T, context>,
+  static_assert(!std::is_same_v<T, context>,
                 "a context cannot be sent: it is of use to its own process only; send self.id()");
-  static_assert(!std::same_as<T, std::string_view>,
+  static_assert(!std::is_same_v<T, std::string_view>,
                 "a std::string_view cannot be sent: it may outlive its text; send a std::string");
   static_assert(!points_to_mutable<T>,
                 "a std::shared_ptr to something mutable cannot be sent: processes share nothing; "
                 "send the value, or a std::shared_ptr<const T>");
-  static_assert(std::is_reference_v<T> || (std::is_object_v<T> && std::is_move_constructible_v<T>),
-                "a message must be a value type that can be moved");
+  static_assert(
+      is_reference<T> || requires(T&& value) { T(static_cast<T&&>(value)); },
+      "a message must be a value type that can be moved");
+  static_assert(!has_base<T>,
+                "a message that is an aggregate has no base class: make a member of it");
   static_assert(alignof(T) <= max_payload_alignment,
                 "a message may be aligned to 16 bytes at most");
-  if constexpr (std::is_object_v<T> && !(std::same_as<T, Above> || ...)) {
+  if constexpr (!is_reference<T> && !(std::is_same_v<T, Above> || ...)) {
     constexpr shape form = type_of<T>.form;
     if constexpr (form == shape::record) {
-      [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (check_sendable<typename fields_of<T>::template type<I>, T, Above...>(), ...);
-      }(std::make_index_sequence<fields_of<T>::count>{});
+      using fields = typename fields_of<T>::list;
+      if constexpr (!plain_fields<fields>) check_fields<T, Above...>(std::type_identity<fields>());
     } else if constexpr (form == shape::sequence) {
       check_sendable<typename element_of<T>::type, T, Above...>();
     } else if constexpr (form == shape::optional) {
@@ -105,14 +124,21 @@ constexpr void check_sendable() noexcept {
   }
 }
 
+template <class... Above, class... Fields>
+constexpr void check_fields(std::type_identity<field_list<Fields...>>) noexcept {
+  (check_sendable<Fields, Above...>(), ...);
+}
+
+template <class T>
+inline constexpr bool has_destructor = !std::is_trivially_copyable_v<T>;
+template <class T>
+inline constexpr bool has_destructor<request<T>> = true;
 template <class T>
 constexpr message_type describe_message() {
   message_type type;
   type.size = sizeof(T);
-  if constexpr (std::is_default_constructible_v<T>)
-    type.construct = [](void* payload) { ::new (payload) T(); };
-  if constexpr (!std::is_trivially_destructible_v<T>)
-    type.destroy = [](void* payload) noexcept { static_cast<T*>(payload)->~T(); };
+  if constexpr (requires { T(); }) type.construct = &construct_value<T>;
+  if constexpr (has_destructor<T>) type.destroy = &destroy_value<T>;
   if constexpr (requires { T::message_form(type); }) {
     T::message_form(type);  // requests, replies and signals say what they are
   } else {

@@ -1,11 +1,10 @@
 #pragma once
 
+#include <troupe/fields.hpp>
 #include <troupe/pid.hpp>
-
-#include <boost/pfr/core.hpp>
+#include <troupe/type_name.hpp>
 
 #include <array>
-#include <bit>
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -18,20 +17,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-// In a namespace without types: GCC leaves out the one that the function is in, and a name must be
-// the same from both compilers, because nodes tell types by it.
-namespace troupe_type_name {
-
-template <class T>
-consteval std::string_view raw() {
-  std::string_view text =
-      __PRETTY_FUNCTION__;  // "... [T = play::add]" or "... [with T = ...; ...]"
-  text.remove_prefix(text.find("T = ") + 4);
-  return text.substr(0, text.find_first_of(";]"));
-}
-
-}  // namespace troupe_type_name
 
 namespace troupe {
 
@@ -81,35 +66,6 @@ struct type_info {
 
 namespace internal {
 
-template <std::size_t Capacity>
-struct name_buffer {
-  char text[Capacity] = {};
-  std::size_t size = 0;
-};
-
-// The two compilers write unnamed namespaces in two ways; a name must be the same from both.
-template <class T>
-consteval auto clean_type_name() {
-  constexpr std::string_view raw = troupe_type_name::raw<T>();
-  name_buffer<raw.size() + 1> out;
-  constexpr std::string_view noise[] = {
-      "(anonymous namespace)::", "{anonymous}::", "<unnamed>::", "__cxx11::"};
-  for (std::size_t i = 0; i < raw.size();) {
-    std::size_t skip = 0;
-    for (std::string_view word : noise)
-      if (raw.substr(i, word.size()) == word) skip = word.size();
-    if (skip == 0) out.text[out.size++] = raw[i];
-    i += skip == 0 ? 1 : skip;
-  }
-  return out;
-}
-template <class T>
-inline constexpr auto cleaned_type_name = clean_type_name<T>();
-
-template <class T>
-concept names_itself = requires {
-  { T::type_name } -> std::convertible_to<std::string_view>;
-};
 // Classes made by protoc: known by what they can do, so that core need not know Protocol Buffers.
 template <class T>
 concept serializes_itself = requires(T t, const T c, std::string* out, const std::string& in) {
@@ -128,10 +84,6 @@ inline constexpr bool is_a = false;
 template <template <class...> class Template, class... Args>
 inline constexpr bool is_a<Template<Args...>, Template> = true;
 template <class T>
-inline constexpr bool is_std_array = false;
-template <class T, std::size_t N>
-inline constexpr bool is_std_array<std::array<T, N>> = true;
-template <class T>
 inline constexpr bool is_duration = false;
 template <class Rep, class Period>
 inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = std::is_integral_v<Rep>;
@@ -143,74 +95,15 @@ template <class E>
   requires(!std::is_array_v<E>)
 inline constexpr bool owns_plain_value<std::unique_ptr<E>> =
     std::is_move_constructible_v<E> && !std::is_polymorphic_v<E>;
-// Whether char and wchar_t have a sign depends on the processor; here they have none.
-template <class T>
-inline constexpr bool has_sign =
-    std::is_signed_v<T> && !std::same_as<T, char> && !std::same_as<T, wchar_t>;
-template <class T>
-concept tuple_like = is_a<T, std::pair> || is_a<T, std::tuple> || is_std_array<T>;
 template <class T>
 concept byte_like = std::same_as<T, std::byte> || std::same_as<T, unsigned char>;
 
 template <class T>
-constexpr std::string_view type_name();
-
-// Names of standard templates are put together from those of their arguments, because compilers
-// write them in different ways.
+inline constexpr bool is_reference = false;
 template <class T>
-struct template_name;
-template <class... Ts>
-consteval auto join_names(std::string_view head) {
-  constexpr std::size_t length = (type_name<Ts>().size() + ... + (sizeof...(Ts) + 16));
-  name_buffer<length> out;
-  const auto add = [&](std::string_view text) {
-    for (const char c : text) out.text[out.size++] = c;
-  };
-  add(head);
-  std::size_t index = 0;
-  ((add(index++ == 0 ? "<" : ","), add(type_name<Ts>())), ...);
-  add(sizeof...(Ts) == 0 ? "<>" : ">");
-  return out;
-}
-template <class... Ts>
-struct template_name<std::tuple<Ts...>> {
-  static constexpr auto value = join_names<Ts...>("tuple");
-};
-template <class... Ts>
-struct template_name<std::pair<Ts...>> {
-  static constexpr auto value = join_names<Ts...>("pair");
-};
-template <class... Ts>
-struct template_name<std::variant<Ts...>> {
-  static constexpr auto value = join_names<Ts...>("variant");
-};
+inline constexpr bool is_reference<T&> = true;
 template <class T>
-struct template_name<std::optional<T>> {
-  static constexpr auto value = join_names<T>("optional");
-};
-template <class T>
-struct template_name<std::vector<T>> {
-  static constexpr auto value = join_names<T>("vector");
-};
-
-template <class T>
-constexpr std::string_view type_name() {
-  if constexpr (names_itself<T>) {
-    return T::type_name;
-  } else if constexpr (std::same_as<T, bool>) {
-    return "bool";
-  } else if constexpr (std::same_as<T, std::string>) {
-    return "string";
-  } else if constexpr (std::is_integral_v<T>) {
-    constexpr std::string_view names[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
-                                              {"int8", "int16", "int32", "int64"}};
-    return names[has_sign<T>][std::bit_width(sizeof(T)) - 1];
-  } else if constexpr (requires { template_name<T>::value; }) {
-    return {template_name<T>::value.text, template_name<T>::value.size};
-  } else {
-    return {cleaned_type_name<T>.text, cleaned_type_name<T>.size};
-  }
-}
+inline constexpr bool is_reference<T&&> = true;
 
 template <class T>
 constexpr type_info describe();
@@ -235,40 +128,18 @@ const T& as(const void* object) {
   return *static_cast<const T*>(object);
 }
 
-// A record's fields: PFR for aggregates, std::get for what is like a tuple.
+template <class... Fields>
+constexpr std::span<const type_info* const> parts_of(std::type_identity<field_list<Fields...>>) {
+  if constexpr (sizeof...(Fields) == 0)
+    return {};
+  else
+    return part_list<std::remove_const_t<Fields>...>;
+}
 template <class T>
-struct fields_of {
-  static constexpr std::size_t count = boost::pfr::tuple_size_v<T>;
-  template <std::size_t I>
-  using type = boost::pfr::tuple_element_t<I, T>;
-  template <std::size_t I>
-  static void* at(void* object) {
-    return std::addressof(boost::pfr::get<I>(as<T>(object)));
-  }
-};
-template <tuple_like T>
-struct fields_of<T> {
-  static constexpr std::size_t count = std::tuple_size_v<T>;
-  template <std::size_t I>
-  using type = std::tuple_element_t<I, T>;
-  template <std::size_t I>
-  static void* at(void* object) {
-    using std::get;
-    // A map's element has a const key: a format writes it before the element is moved in.
-    return const_cast<void*>(static_cast<const void*>(std::addressof(get<I>(as<T>(object)))));
-  }
-};
-
-template <class T, std::size_t... I>
-constexpr void describe_record(type_info& info, std::index_sequence<I...>) {
+constexpr void describe_record(type_info& info) {
   info.form = shape::record;
-  if constexpr (sizeof...(I) > 0) {
-    info.parts = part_list<std::remove_const_t<typename fields_of<T>::template type<I>>...>;
-    info.part = [](void* object, std::size_t index) -> void* {
-      constexpr std::array<void* (*)(void*), sizeof...(I)> at = {&fields_of<T>::template at<I>...};
-      return at[index](object);
-    };
-  }
+  info.parts = parts_of(std::type_identity<typename fields_of<T>::list>());
+  if (!info.parts.empty()) info.part = &fields_of<T>::at;
 }
 
 template <class T>
@@ -366,16 +237,16 @@ constexpr void describe_foreign(type_info& info) {
 }
 
 template <class T>
-constexpr type_info describe() {
-  type_info info;
-  info.name = type_name<T>();
-  info.size = sizeof(T);
-  info.alignment = alignof(T);
-  if constexpr (std::is_default_constructible_v<T>)
-    info.construct = [](void* storage) { ::new (storage) T(); };
-  if constexpr (std::is_object_v<T>)
-    info.destroy = [](void* object) noexcept { static_cast<T*>(object)->~T(); };
+void construct_value(void* storage) {
+  ::new (storage) T();
+}
+template <class T>
+void destroy_value(void* object) noexcept {
+  static_cast<T*>(object)->~T();
+}
 
+template <class T>
+constexpr void describe_scalar(type_info& info) {
   if constexpr (std::same_as<T, bool>) {
     info.form = shape::boolean;
   } else if constexpr (std::is_enum_v<T>) {
@@ -383,10 +254,15 @@ constexpr type_info describe() {
         has_sign<std::underlying_type_t<T>> ? shape::signed_integer : shape::unsigned_integer;
   } else if constexpr (std::is_integral_v<T>) {
     info.form = has_sign<T> ? shape::signed_integer : shape::unsigned_integer;
-  } else if constexpr (is_duration<T>) {
-    info.form = shape::signed_integer;  // the count of its ticks
   } else if constexpr (std::same_as<T, float> || std::same_as<T, double>) {
     info.form = shape::real;
+  }
+}
+
+template <class T>
+constexpr void describe_class(type_info& info) {
+  if constexpr (is_duration<T>) {
+    info.form = shape::signed_integer;  // the count of its ticks
   } else if constexpr (std::same_as<T, std::string>) {
     info.form = shape::text;
     describe_bytes<T>(info);
@@ -403,8 +279,6 @@ constexpr type_info describe() {
     describe_optional<T>(info);
   } else if constexpr (is_a<T, std::variant>) {
     describe_choice<T>(info, std::type_identity<T>{});
-  } else if constexpr (tuple_like<T>) {
-    describe_record<T>(info, std::make_index_sequence<fields_of<T>::count>{});
   } else if constexpr (container<T>) {
     if constexpr (is_a<T, std::vector> && byte_like<typename T::value_type>) {
       info.form = shape::bytes;
@@ -412,9 +286,25 @@ constexpr type_info describe() {
     } else {
       describe_container<T>(info);
     }
-  } else if constexpr (std::is_aggregate_v<T> && !std::is_array_v<T>) {
-    describe_record<T>(info, std::make_index_sequence<fields_of<T>::count>{});
+  } else if constexpr (tuple_like<T> || (std::is_aggregate_v<T> && !has_base<T>)) {
+    describe_record<T>(info);
   }
+}
+
+// Each message type of a program passes through here: traits of the standard library that are made
+// of many others (is_default_constructible, is_object) cost more than they say.
+template <class T>
+constexpr type_info describe() {
+  type_info info;
+  info.name = type_name<T>();
+  info.size = sizeof(T);
+  info.alignment = alignof(T);
+  if constexpr (requires { T(); }) info.construct = &construct_value<T>;
+  if constexpr (!is_reference<T>) info.destroy = &destroy_value<T>;
+  if constexpr (std::is_class_v<T> || std::is_union_v<T>)
+    describe_class<T>(info);
+  else
+    describe_scalar<T>(info);
   return info;
 }
 

@@ -110,19 +110,13 @@ template <class Event>
 struct template_name<stage_events<Event>> {
   static constexpr auto value = join_names<Event>("stage_events");
 };
-// Its fields, without Boost.PFR, which would try to copy events that can only be moved.
+// Told here, because to find them tries to copy events, also those that can only be moved.
 template <class Event>
 struct fields_of<stage_events<Event>> {
-  static constexpr std::size_t count = 2;
-  template <std::size_t I>
-  using type = std::tuple_element_t<I, std::tuple<std::uint64_t, std::vector<Event>>>;
-  template <std::size_t I>
-  static void* at(void* object) {
+  using list = field_list<std::uint64_t, std::vector<Event>>;
+  static void* at(void* object, std::size_t index) noexcept {
     auto& of = as<stage_events<Event>>(object);
-    if constexpr (I == 0)
-      return &of.subscription;
-    else
-      return &of.events;
+    return pick<std::uint64_t, std::vector<Event>>(index, of.subscription, of.events).at;
   }
 };
 // A stage to itself.

@@ -85,10 +85,12 @@ template <class T, class... Elements>
 struct layout {
   using value_type = T;
   using elements = std::tuple<Elements...>;
-  using fields = troupe::internal::fields_of<T>;
+  // What is no class is taken for one field: `check` says that it must be a record.
+  using fields =
+      troupe::internal::fields_of<std::conditional_t<std::is_class_v<T>, T, std::tuple<T>>>;
   static constexpr auto places = places_of_fields<Elements...>();
   template <std::size_t I>
-  using field = std::remove_const_t<typename fields::template type<I>>;
+  using field = std::remove_const_t<typename fields::list::template type<I>>;
   template <std::size_t I>
   using element = std::tuple_element_t<places[I], elements>;
 
@@ -97,15 +99,15 @@ struct layout {
     static_assert(type_of<T>.form == shape::record,
                   "troupe::caf::maps<T, Elements...>: T must be an aggregate, a pair or a tuple");
     if constexpr (type_of<T>.form == shape::record) {
-      static_assert(fields::count == places.size(),
+      static_assert(fields::list::count == places.size(),
                     "troupe::caf::maps<T, Elements...>: give one element for each field of T, in "
                     "order; atoms stand for no field");
-      if constexpr (fields::count == places.size())
+      if constexpr (fields::list::count == places.size())
         [&]<std::size_t... I>(std::index_sequence<I...>) {
           static_assert((corresponds<field<I>, element<I>> && ...),
                         "troupe::caf::maps<T, Elements...>: an element must have the type of T's "
                         "field at its place, or be a caf::actor where the field is a pid");
-        }(std::make_index_sequence<fields::count>{});
+        }(std::make_index_sequence<fields::list::count>{});
     }
   }
   static bool matches(const ::caf::type_erased_tuple& content) {
@@ -114,7 +116,7 @@ struct layout {
   static T take(joint& between, ::caf::type_erased_tuple& content) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return T{to_field<field<I>, element<I>>(between, content, places[I])...};
-    }(std::make_index_sequence<fields::count>{});
+    }(std::make_index_sequence<fields::list::count>{});
   }
   // Calls `make` with all elements; moves out of the value.
   template <class Make>
@@ -138,8 +140,7 @@ struct layout {
     } else {
       constexpr auto at =
           static_cast<std::size_t>(std::find(places.begin(), places.end(), Place) - places.begin());
-      return to_element<element>(between,
-                                 *static_cast<field<at>*>(fields::template at<at>(&value)));
+      return to_element<element>(between, *static_cast<field<at>*>(fields::at(&value, at)));
     }
   }
 };
