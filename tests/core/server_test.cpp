@@ -34,6 +34,10 @@ struct fail {
 struct leave {
   exit_reason reason;
 };
+struct shared_by_servers {
+  static constexpr std::string_view type_name = "server_test.shared";
+  using reply = int;
+};
 struct unlisted {
   using reply = int;
 };
@@ -132,6 +136,79 @@ TEST_CASE("a server takes messages of one sender in the order sent, calls and ca
     CHECK(*answer == 12);
     CHECK(co_await self.call(l, get{}) == 4);
   });
+}
+
+TEST_CASE("a request that is sent and not called is handled in each form of handler, unanswered") {
+  checked_system sys;
+  struct by_request {
+    using reply = int;
+    std::string text;
+  };
+  struct by_task {
+    using reply = int;
+    std::string text;
+  };
+  struct by_value {
+    using reply = int;
+    std::string text;
+  };
+  struct by_void {
+    using reply = void;
+    std::string text;
+  };
+  class keeper : public troupe::server {
+   public:
+    using handles = messages<by_request, by_task, by_value, by_void, get>;
+    void handle(request<by_request> r) {
+      seen_ += r->text;
+      r.reply(1);
+    }
+    task<int> handle(by_task m) {
+      co_await self.yield();
+      seen_ += m.text;
+      co_return 1;
+    }
+    int handle(by_value m) {
+      seen_ += m.text;
+      return 1;
+    }
+    void handle(by_void m) { seen_ += m.text; }
+    int handle(get) { return seen_ == "abcd" ? 1 : 0; }
+
+   private:
+    std::string seen_;
+  };
+  sys->run([](context self) -> task<> {
+    const auto k = self.spawn<keeper>();
+    self.send(k, by_request{"a"});
+    self.send(k, by_task{"b"});
+    self.send(k, by_value{"c"});
+    self.send(k, by_void{"d"});
+    CHECK(co_await self.call(k, get{}) == 1);
+    CHECK(co_await self.call(k, by_value{}) == 1);
+  });
+}
+
+TEST_CASE("a node can decode what its servers handle, a type of two of them too") {
+  checked_system sys;
+  class first : public troupe::server {
+   public:
+    using handles = messages<shared_by_servers>;
+    int handle(shared_by_servers) { return 1; }
+  };
+  class second : public troupe::server {
+   public:
+    using handles = messages<add, shared_by_servers>;
+    void handle(add) {}
+    int handle(shared_by_servers) { return 2; }
+  };
+  CHECK(sys->call(sys->spawn<first>(), shared_by_servers{}) == 1);
+  CHECK(sys->call(sys->spawn<second>(), shared_by_servers{}) == 2);
+  for (const auto kind : {troupe::message_kind::value, troupe::message_kind::request}) {
+    const auto found = troupe::find_message_type(kind, "server_test.shared");
+    REQUIRE(found.type != nullptr);
+    CHECK(found.type->kind == kind);
+  }
 }
 
 TEST_CASE("a server is found by name, typed or not, and its name is free when it has ended") {

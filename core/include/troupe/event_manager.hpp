@@ -262,25 +262,25 @@ constexpr handler_entry handler_entry_of() {
 }
 template <class H, class... Ts>
 constexpr auto list_handler_entries(messages<Ts...>) {
-  static_assert(((times_listed<Ts, Ts...> == 1) && ...), "a type is listed twice in `handles`");
+  static_assert(each_once<Ts...>, "a type is listed twice in `handles`");
   (check_sendable<Ts>(), ...);
   return std::array<handler_entry, sizeof...(Ts)>{handler_entry_of<H, Ts>()...};
 }
-template <class... Ts>
-void mention_handled(messages<Ts...>) noexcept {
-  auto mention_one = []<class T>(std::type_identity<T>) {
-    if constexpr (request_message<T>)
-      mention<request<to_handler<T>>>();
-    else
-      mention<T>();
-  };
-  (mention_one(std::type_identity<Ts>{}), ...);
+template <std::size_t N>
+constexpr auto list_handler_types(const std::array<handler_entry, N>& entries) {
+  std::array<const message_type*, N> types{};
+  for (std::size_t i = 0; i < N; ++i) types[i] = entries[i].type;
+  return types;
 }
 
 template <class H>
 inline constexpr auto handler_entries = list_handler_entries<H>(typename H::handles{});
 template <class H>
 inline constexpr handler_class handler_class_of = {type_of<H>.name, handler_entries<H>};
+template <class H>
+inline constexpr auto handler_types = list_handler_types(handler_entries<H>);
+template <class H>
+inline const receivable_entry received_by_handler{handler_types<H>};
 
 }  // namespace internal
 
@@ -293,7 +293,7 @@ template <std::derived_from<event_handler> H, class... Args>
                 "the arguments behind the id do not fit a constructor of this handler");
   static_assert((std::copy_constructible<Args> && ...),
                 "the arguments of a handler are copied each time it is made");
-  internal::mention_handled(typename H::handles{});
+  (void)&internal::received_by_handler<H>;
   auto make = [args...](event_handler* before) -> std::unique_ptr<event_handler> {
     if constexpr (takes_former)
       return std::make_unique<H>(args..., before);

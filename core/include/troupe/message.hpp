@@ -167,12 +167,14 @@ template <class T, class... Args>
 // Types that a receiver mentions enter the list below before main, which is all that a node needs
 // to decode them: nobody registers a message type by hand.
 struct receivable_entry {
-  explicit receivable_entry(const message_type& known) noexcept;
-  const message_type& type;
+  explicit receivable_entry(std::span<const message_type* const> known) noexcept;
+  std::span<const message_type* const> types;
   const receivable_entry* next;
 };
 template <class T>
-inline const receivable_entry receivable{message_type_of<T>};
+inline constexpr const message_type* receivable_type = &message_type_of<T>;
+template <class T>
+inline const receivable_entry receivable{{&receivable_type<T>, 1}};
 
 template <class T>
 void mention() noexcept {

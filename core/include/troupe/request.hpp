@@ -74,6 +74,12 @@ void send_failure(request_header& request, const exit_reason& reason) noexcept;
 // process if that is what ends.
 void abandon(request_header& request) noexcept;
 
+template <class R, class... Value>
+void answer(request_header& request, Value&&... value) {
+  send_reply(request, make_node<reply_payload<R>>(reply_header{request.ref},
+                                                  R(std::forward<Value>(value)...)));
+}
+
 }  // namespace internal
 
 /// A request on its way to an answer: the message and the address that waits. Move it to answer
@@ -110,12 +116,9 @@ class [[nodiscard]] request {
     requires(sizeof...(Args) <= 1)
   void reply(Args&&... value) {
     using result = internal::reply_value<reply_type>;
-    static_assert(std::is_constructible_v<result, Args&&...>,
-                  "this value is not of the request's reply type");
-    if constexpr (std::is_constructible_v<result, Args&&...>)
-      internal::send_reply(
-          header_, internal::make_node<internal::reply_payload<result>>(
-                       internal::reply_header{header_.ref}, result(std::forward<Args>(value)...)));
+    constexpr bool fits = std::is_constructible_v<result, Args&&...>;
+    static_assert(fits, "this value is not of the request's reply type");
+    if constexpr (fits) internal::answer<result>(header_, std::forward<Args>(value)...);
   }
   /// Ends the call with a reason in the place of an answer.
   void fail(const exit_reason& reason) { internal::send_failure(header_, reason); }

@@ -57,9 +57,10 @@ struct server_body;
 
 // One way to take one payload type: found by the address of the type's table. It may keep the
 // message, by moving it away.
+using handle_function = void(server& self, message& taken, server_body& body);
 struct server_entry {
   const message_type* type;
-  void (*handle)(server& self, message& taken, server_body& body);
+  handle_function* handle;
 };
 // A server class as the runtime sees it.
 struct server_class {
@@ -103,51 +104,59 @@ task<> answer_with(request<T> asked, task<typename T::reply> handler) {
 template <class...>
 inline constexpr bool always_false = false;
 
-template <class S, class T>
-void handle_request(S& self, request<T>&& asked, server_body& body) {
-  using reply = typename T::reply;
-  if constexpr (requires { self.handle(std::move(asked)); }) {
-    using given = decltype(self.handle(std::move(asked)));
-    if constexpr (is_task<given>)
-      continue_with(body, self.handle(std::move(asked)));
-    else
-      self.handle(std::move(asked));
-  } else if constexpr (!requires { self.handle(std::move(*asked)); }) {
-    static_assert(always_false<S, T>,
-                  "a server needs a public handle(T), or handle(troupe::request<T>), for each type "
-                  "T in its `handles`");
-  } else {
-    using given = decltype(self.handle(std::move(*asked)));
-    if constexpr (is_task<given>) {
-      auto handler = self.handle(std::move(*asked));
-      continue_with(body, answer_with<T>(std::move(asked), std::move(handler)));
-    } else if constexpr (std::is_void_v<given>) {
-      static_assert(std::is_void_v<reply>,
-                    "this handle must return the reply that the request type names");
-      self.handle(std::move(*asked));
-      asked.reply();
-    } else {
-      asked.reply(self.handle(std::move(*asked)));
-    }
-  }
-}
-
 // The request in the message, or the request that the plain value stands for: it was sent, not
 // called, and nobody waits for the reply.
 template <class T>
 request<T> request_in(message& taken) {
-  if (auto* asked = taken.get_if<request<T>>()) return std::move(*asked);
+  if (taken.type().kind == message_kind::request)
+    return std::move(*static_cast<request<T>*>(taken.payload()));
   return request<T>({}, std::move(*static_cast<T*>(taken.payload())));
+}
+
+// Takes the request for a `handle(T)`. `header` is null for a plain value.
+template <class S, class T>
+void handle_asked(S& self, message& taken, request_header* header, server_body& body) {
+  using reply = typename T::reply;
+  T& value = *static_cast<T*>(taken.value());
+  using given = decltype(self.handle(std::move(value)));
+  if constexpr (is_task<given>) {
+    auto asked = request_in<T>(taken);
+    auto handler = self.handle(std::move(*asked));
+    continue_with(body, answer_with<T>(std::move(asked), std::move(handler)));
+  } else if constexpr (std::is_void_v<given>) {
+    static_assert(std::is_void_v<reply>,
+                  "this handle must return the reply that the request type names");
+    self.handle(std::move(value));
+    if (header != nullptr) answer<nothing>(*header);
+  } else {
+    constexpr bool fits = std::is_constructible_v<reply_value<reply>, given>;
+    static_assert(fits, "this handle must return the reply that the request type names");
+    if (header == nullptr)
+      static_cast<void>(self.handle(std::move(value)));
+    else if constexpr (fits)
+      answer<reply_value<reply>>(*header, self.handle(std::move(value)));
+  }
 }
 
 template <class S, class T>
 void handle_message(server& self, message& taken, server_body& body) {
   S& target = static_cast<S&>(self);
   if constexpr (request_message<T>) {
-    if (auto* asked = taken.get_if<request<T>>()) [[likely]]
-      handle_request<S, T>(target, std::move(*asked), body);
-    else
-      handle_request<S, T>(target, request_in<T>(taken), body);
+    if constexpr (requires(request<T> asked) { target.handle(std::move(asked)); }) {
+      using given = decltype(target.handle(std::declval<request<T>>()));
+      if constexpr (is_task<given>)
+        continue_with(body, target.handle(request_in<T>(taken)));
+      else
+        target.handle(request_in<T>(taken));
+    } else if constexpr (!requires(T value) { target.handle(std::move(value)); }) {
+      static_assert(always_false<S, T>,
+                    "a server needs a public handle(T), or handle(troupe::request<T>), for each "
+                    "type T in its `handles`");
+    } else {
+      const bool called = taken.type().kind == message_kind::request;
+      handle_asked<S, T>(target, taken,
+                         static_cast<request_header*>(called ? taken.payload() : nullptr), body);
+    }
   } else if constexpr (!requires(T m) { target.handle(std::move(m)); }) {
     static_assert(always_false<S, T>,
                   "a server needs a public handle(T) for each type T in its `handles`");
@@ -162,9 +171,11 @@ void handle_message(server& self, message& taken, server_body& body) {
 
 // A behaviour that is built on servers may take messages in its own way, by a static function
 // `take_event<S, T>`, and may have messages besides those that its classes list, `own_messages`.
+template <class S>
+concept takes_in_its_own_way = requires { &S::template take_event<S, idle_timeout>; };
 template <class S, class T>
 constexpr auto entry_function() {
-  if constexpr (requires { &S::template take_event<S, T>; })
+  if constexpr (takes_in_its_own_way<S>)
     return &S::template take_event<S, T>;
   else
     return &handle_message<S, T>;
@@ -180,35 +191,53 @@ constexpr auto all_messages() {
 }
 
 template <class T, class... Ts>
-inline constexpr std::size_t times_listed = (std::size_t{std::same_as<T, Ts>} + ...);
+inline constexpr bool listed_once = ((std::is_same_v<T, Ts> ? 1 : 0) + ...) == 1;
+template <class... Ts>
+inline constexpr bool each_once = (listed_once<Ts, Ts...> && ...);
 
 template <class... Ts>
 constexpr std::size_t count_entries(messages<Ts...>) {
   return sizeof...(Ts) + (std::size_t{request_message<Ts>} + ... + 0);
 }
 
+// The payload type of a T that is called; null if it is only sent.
+template <class T>
+constexpr const message_type* called_type() {
+  if constexpr (request_message<T>)
+    return &message_type_of<request<T>>;
+  else
+    return nullptr;
+}
 template <class S, class... Ts>
 constexpr auto list_entries(messages<Ts...>) {
-  static_assert(((times_listed<Ts, Ts...> == 1) && ...), "a type is listed twice in `handles`");
+  static_assert(each_once<Ts...>, "a type is listed twice in `handles`");
+  (check_sendable<Ts>(), ...);
   std::array<server_entry, count_entries(messages<Ts...>{})> entries{};
-  std::size_t next = 0;
-  [[maybe_unused]] auto add = [&]<class T>(std::type_identity<T>) {
-    check_sendable<T>();
-    if constexpr (request_message<T>)
-      entries[next++] = {&message_type_of<request<T>>, entry_function<S, T>()};
-    entries[next++] = {&message_type_of<T>, entry_function<S, T>()};
+  [[maybe_unused]] std::size_t next = 0;
+  [[maybe_unused]] const auto add = [&](const message_type* called, const message_type* sent,
+                                        handle_function* handle) {
+    if (called != nullptr) entries[next++] = {called, handle};
+    entries[next++] = {sent, handle};
   };
-  (add(std::type_identity<Ts>{}), ...);
+  (add(called_type<Ts>(), &message_type_of<Ts>, entry_function<S, Ts>()), ...);
   return entries;
 }
+// What a program that has a server of messages Ts can decode.
 template <class... Ts>
-void mention_all(messages<Ts...>) noexcept {
-  [[maybe_unused]] auto mention_one = []<class T>(std::type_identity<T>) {
-    if constexpr (request_message<T>) mention<request<T>>();
-    mention<T>();
+constexpr auto list_types(messages<Ts...>) {
+  std::array<const message_type*, count_entries(messages<Ts...>{})> types{};
+  [[maybe_unused]] std::size_t next = 0;
+  [[maybe_unused]] const auto add = [&](const message_type* called, const message_type* sent) {
+    if (called != nullptr) types[next++] = called;
+    types[next++] = sent;
   };
-  (mention_one(std::type_identity<Ts>{}), ...);
+  (add(called_type<Ts>(), &message_type_of<Ts>), ...);
+  return types;
 }
+template <class S>
+inline constexpr auto received_types = list_types(all_messages<S>());
+template <class S>
+inline const receivable_entry received{received_types<S>};
 
 template <class S>
 inline constexpr auto server_entries = list_entries<S>(all_messages<S>());
@@ -224,7 +253,7 @@ monitored launch_server(engine& home, const launch_options& options, Args&&... a
                 "a server lists what it handles: using handles = troupe::messages<add, get>;");
   static_assert(can_be_made, "spawn's arguments do not fit a constructor of this server");
   if constexpr (lists && can_be_made) {  // what is wrong is said once
-    mention_all(all_messages<S>());
+    (void)&received<S>;
     return launch_server_of(
         home, options, class_of<S>,
         std::make_unique<maker_of<S, std::decay_t<Args>...>>(std::forward<Args>(args)...));

@@ -20,22 +20,24 @@ struct type_index {
   std::map<key, found_type> types;
 
   void take_in(const receivable_entry* newest) {
-    for (const auto* e = newest; e != indexed_up_to; e = e->next) {
-      if (e->type.value == nullptr) continue;
-      auto& found = types[{e->type.kind, e->type.value->name}];
-      if (found.type != nullptr && found.type != &e->type)
-        found = {nullptr, true};
-      else if (!found.ambiguous)
-        found.type = &e->type;
-    }
+    for (const auto* e = newest; e != indexed_up_to; e = e->next)
+      for (const message_type* type : e->types)
+        if (type->value != nullptr) take_in(*type);
     indexed_up_to = newest;
+  }
+  void take_in(const message_type& type) {
+    auto& found = types[{type.kind, type.value->name}];
+    if (found.type != nullptr && found.type != &type)
+      found = {nullptr, true};
+    else if (!found.ambiguous)
+      found.type = &type;
   }
 };
 
 }  // namespace
 
-receivable_entry::receivable_entry(const message_type& known) noexcept
-    : type(known), next(newest_entry.load(std::memory_order_relaxed)) {
+receivable_entry::receivable_entry(std::span<const message_type* const> known) noexcept
+    : types(known), next(newest_entry.load(std::memory_order_relaxed)) {
   while (!newest_entry.compare_exchange_weak(next, this, std::memory_order_release,
                                              std::memory_order_relaxed)) {
   }
