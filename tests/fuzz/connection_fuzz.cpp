@@ -165,7 +165,7 @@ class run {
         expect(mirror_.goodbye().has_value(), "the peer hears a goodbye");
         left_ = true;
         break;
-      default: engine_.tick();
+      default: in_.flag() ? engine_.ask() : engine_.tick();
     }
   }
   destination to_here() { return {names[1 + in_.number(names.size() - 1)], "here"}; }
@@ -360,7 +360,9 @@ class run {
         divides_ = true;
         make_frame(f);
         break;
-      default: f.mutable_tick();
+      default:
+        f.mutable_tick()->set_ask(in_.number(2));
+        f.mutable_tick()->set_answer(in_.number(3));
     }
   }
   // With a reason that can be read: else the frame is refused, and the model must not follow.

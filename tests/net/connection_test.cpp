@@ -62,6 +62,36 @@ TEST_CASE("a remote spawn whose answer breaks the protocol is told that the conn
             no_result) == 1);
 }
 
+TEST_CASE("a tick that asks is answered at once, and no other tick is taken for the answer") {
+  fake_node node;
+  std::vector<frame> written;
+  node.on_write = [&](const auto& f) { written.push_back(f); };
+  connection engine(node, peer, {});
+  const auto gets = [&](std::uint32_t ask, std::uint32_t answer) {
+    frame tick;
+    tick.mutable_tick()->set_ask(ask);
+    tick.mutable_tick()->set_answer(answer);
+    const std::string body = tick.SerializeAsString();
+    CHECK_FALSE(engine.on_frame(std::as_bytes(std::span(body))));
+  };
+  gets(0, 0);
+  gets(0, 1);  // before it was asked
+  CHECK(written.empty());
+  gets(5, 0);
+  REQUIRE(written.size() == 1);
+  CHECK(written[0].tick().answer() == 5);
+  engine.ask();
+  REQUIRE(written.size() == 2);
+  const std::uint32_t first = written[1].tick().ask();
+  CHECK(first != 0);
+  CHECK_FALSE(engine.answered());
+  engine.ask();
+  gets(0, first);  // too late
+  CHECK_FALSE(engine.answered());
+  gets(0, written[2].tick().ask());
+  CHECK(engine.answered());
+}
+
 TEST_CASE("a start with a monitor is refused for a peer whose version knows nothing of it") {
   fake_node node;
   int written = 0;

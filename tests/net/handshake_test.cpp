@@ -194,11 +194,44 @@ TEST_CASE("at the proof the owner is asked only about a dialler that has proved 
   CHECK(asked == 1);
 }
 
+TEST_CASE("a dialler that is not let in yet waits, and is then let in or refused") {
+  const auto not_yet = [](const peer_info&) { return admission_answer::not_yet(); };
+  for (const bool may_join : {true, false}) {
+    pair nodes{handshake::dial(a(), secret, b_name), handshake::accept(b(), secret, not_yet)};
+    nodes.run();
+    CHECK(going_on(nodes.at_acceptor));
+    CHECK(nodes.at_acceptor.write.empty());  // no proof of the acceptor leaves before the decision
+    REQUIRE(nodes.acceptor.undecided());
+    CHECK(going_on(nodes.acceptor.decide(admission_answer::not_yet())));
+    const auto decided = nodes.acceptor.decide(
+        may_join ? admission_answer() : admission_answer(refusal::alive, "there is another one"));
+    CHECK_FALSE(nodes.acceptor.undecided());
+    const auto told = nodes.dialler.on_frame(body_of(decided));
+    CHECK(connected(decided) == may_join);
+    CHECK(connected(told) == may_join);
+    if (may_join) continue;
+    CHECK(failure_of(told).reason == refusal::alive);
+    CHECK(failure_of(decided).reason == refusal::alive);
+    CHECK_THAT(failure_of(decided).text, matchers::ContainsSubstring("there is another one"));
+  }
+}
+
+TEST_CASE("a dialler that says more while it is not let in yet is refused") {
+  const auto not_yet = [](const peer_info&) { return admission_answer::not_yet(); };
+  pair nodes{handshake::dial(a(), secret, b_name), handshake::accept(b(), secret, not_yet)};
+  nodes.run();
+  REQUIRE(nodes.acceptor.undecided());
+  wire::frame tick;
+  tick.mutable_tick();
+  CHECK(failure_of(nodes.acceptor.on_frame(body_of(tick))).reason == refusal::malformed);
+  CHECK_FALSE(nodes.acceptor.undecided());
+}
+
 TEST_CASE("every refusal goes over the wire as itself and says what to do") {
   const std::map<refusal, const char*> advice = {{refusal::version, "protocol in common"},
                                                  {refusal::name, "the name it was started with"},
                                                  {refusal::self, "its own name and port"},
-                                                 {refusal::alive, "within the tick time"},
+                                                 {refusal::alive, "its own name"},
                                                  {refusal::lost_tie, "the other connection stays"},
                                                  {refusal::credentials, "the same cookie"},
                                                  {refusal::malformed, "uses this port"},

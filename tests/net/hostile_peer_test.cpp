@@ -3,6 +3,7 @@
 #include <boost/asio.hpp>
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 #include "net/cluster_support.hpp"
@@ -71,11 +72,25 @@ class rude_client {
     say_hello(as, incarnation);
     prove();
   }
+  // Why the node does not let it in.
+  std::string try_to_join(const std::string& as, std::uint64_t incarnation) {
+    say_hello(as, incarnation);
+    write(shake_->on_frame(answer_).write);
+    const auto step = shake_->on_frame(next_of_handshake());
+    const auto* failure = std::get_if<troupe::net::handshake_failure>(&step.outcome);
+    return failure == nullptr ? "it was let in" : failure->text;
+  }
+  std::string address() const {
+    return "127.0.0.1:" + std::to_string(socket_.local_endpoint().port());
+  }
+  // Of its hello.
+  std::uint64_t features = 0;
   // Half of the handshake: the node has answered, and waits for the proof.
   void say_hello(const std::string& as, std::uint64_t incarnation = 77) {
     troupe::net::handshake_identity us{
         .name = std::get<troupe::net::node_name>(troupe::net::node_name::parse(as)),
-        .incarnation = incarnation};
+        .incarnation = incarnation,
+        .features = features};
     us.fresh_nonce.fill(std::byte{42});
     shake_.emplace(troupe::net::handshake::dial(
         us, secret(), std::get<troupe::net::node_name>(troupe::net::node_name::parse(target_))));
@@ -558,21 +573,79 @@ TEST_CASE("ticks and short messages pass a long message that is on its way to a 
   CHECK(short_ones == 1);
 }
 
-TEST_CASE("of two nodes that live under one name the newcomer takes the place of the other") {
-  test_node node{{.tick_time = 1h}, "n"};
-  const std::string name = "twin@127.0.0.1:9";
-  rude_client first(node.name());
-  rude_client second(node.name());
+namespace {
+
+const std::string twin_name = "twin@127.0.0.1:9";
+
+// Two nodes join under one name: the second one takes the place of the first.
+void check_second_takes_place(test_node& node, rude_client& first, rude_client& second) {
   node.system.run([&](context self) -> task<> {
     node.node->monitor_nodes(self);
-    co_await self.blocking([&] { first.join(name, 1); });
+    co_await self.blocking([&] { first.join(twin_name, 1); });
     CHECK((co_await self.receive<troupe::net::nodeup>()).incarnation == 1);
-    co_await self.blocking([&] { second.join(name, 2); });
+    co_await self.blocking([&] { second.join(twin_name, 2); });
     CHECK((co_await self.receive<troupe::net::nodedown>()).incarnation == 1);
     CHECK((co_await self.receive<troupe::net::nodeup>()).incarnation == 2);
     co_await self.blocking([&] { first.read_to_end(); });  // it is closed
-    CHECK(node.node->nodes() == std::vector{name});
+    CHECK(node.node->nodes() == std::vector{twin_name});
   });
+}
+
+}  // namespace
+
+TEST_CASE("of two nodes under one name the second is refused while the first answers") {
+  test_node node{{.tick_time = 1h, .setup_time = 1h}, "n"};
+  rude_client first(node.name());
+  first.features = troupe::net::feature_ask;
+  first.join(twin_name, 1);
+  for (std::uint64_t incarnation = 2; incarnation < 5; ++incarnation) {
+    rude_client second(node.name());
+    std::thread answering([&] {
+      auto answer = tick();
+      while (answer.tick().answer() == 0)
+        answer.mutable_tick()->set_answer(first.read().tick().ask());
+      first.send(answer);
+    });
+    const std::string why = second.try_to_join(twin_name, incarnation);
+    answering.join();
+    CHECK_THAT(why, matchers::ContainsSubstring("(alive)") &&
+                        matchers::ContainsSubstring("give every node its own name"));
+    CHECK(node.log->has("it comes from " + second.address() +
+                        ", and the node of this name that is connected comes from " +
+                        first.address() + " and answers"));
+  }
+  CHECK(node.node->nodes() == std::vector{twin_name});
+}
+
+TEST_CASE("a node that does not answer makes room for one of its name") {
+  test_node node{{.tick_time = 1h, .setup_time = 2s}, "n"};
+  rude_client mute(node.name());
+  mute.features = troupe::net::feature_ask;
+  rude_client second(node.name());
+  check_second_takes_place(node, mute, second);
+}
+
+TEST_CASE("a node that cannot be asked makes room for one of its name at once") {
+  test_node node{{.tick_time = 1h, .setup_time = 1h}, "n"};
+  rude_client old_version(node.name());
+  rude_client second(node.name());
+  check_second_takes_place(node, old_version, second);
+}
+
+TEST_CASE("while a newcomer waits for the node of its name that node may end, and it is let in") {
+  test_node node{{.tick_time = 1h, .setup_time = 1h}, "n"};
+  auto first = std::make_optional<rude_client>(node.name());
+  first->features = troupe::net::feature_ask;
+  first->join(twin_name, 1);
+  rude_client second(node.name());
+  std::thread ending([&] {
+    while (first->read().tick().ask() == 0) {
+    }
+    first.reset();
+  });
+  second.join(twin_name, 2);
+  ending.join();
+  CHECK(node.node->nodes() == std::vector{twin_name});
 }
 
 TEST_CASE("a node that ends closes connections in the middle of their handshake, both ways") {

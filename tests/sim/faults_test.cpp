@@ -207,3 +207,89 @@ TEST_CASE(
     p.w.finish();
   }
 }
+
+namespace {
+
+struct from_twin {
+  int life;
+};
+
+// A node a that ticks once an hour, a node n that it is connected with, and one n' that has been
+// given the same name. Both send to a all the time; whom a heard last is `heard`.
+struct twins {
+  explicit twins(std::uint64_t seed) : w({.seed = seed}) {
+    a = &w.add_node("a",
+                    [this](sim_node& node) {
+                      node.system().spawn_with(
+                          {.name = "collector"}, [this](context self) -> process {
+                            for (;;) heard = (co_await self.receive<from_twin>()).life;
+                          });
+                      pair_of_nodes::watch(node, seen_by_a);
+                    },
+                    {.tick_time = 1h});
+    n = &w.add_node("n", [this](sim_node& node) { talk(node); }, {.tick_time = 1h});
+    w.run_until([this] { return seen_by_a.size() == 1; }, 1min);
+    twin = &w.add_twin(*n, [this](sim_node& node) { talk(node); });
+  }
+  void talk(sim_node& node) {
+    node.spawn([to = a->name(), life = ++lives](context self) -> process {
+      for (;; co_await self.sleep(100ms)) self.send({"collector", to}, from_twin{life});
+    });
+  }
+
+  int lives = 0;
+  int heard = 0;
+  std::vector<std::string> seen_by_a;
+  world w;
+  sim_node* a = nullptr;
+  sim_node* n = nullptr;
+  sim_node* twin = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("of two live nodes under one name the second is refused and the first not disturbed") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    twins t(seed);
+    t.w.always("a does not hear the second", [&] { return t.heard != 2; });
+    t.w.run_for(30s);
+    CHECK(t.heard == 1);
+    CHECK_THROWS_WITH(t.twin->net().connect(t.a->name()), matchers::ContainsSubstring("(alive)"));
+    CHECK(t.seen_by_a == std::vector<std::string>{"up"});
+    t.w.finish();
+  }
+}
+
+TEST_CASE("a node that answers no more makes room for one of its name long before the tick time") {
+  for (const int how : {0, 1, 2})
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      twins t(seed);
+      t.w.run_for(5s);
+      REQUIRE(t.heard == 1);
+      if (how == 0) t.w.crash(*t.n);
+      if (how == 1) t.w.crash(*t.n, true);
+      if (how == 2) t.w.pause(*t.n);
+      // The longest pause between two dials, and half of the setup time.
+      CHECK(t.w.run_until([&] { return t.heard == 2; }, how == 0 ? 6s : 9s));
+      if (how == 2) t.w.resume(*t.n);
+      if (how != 2) t.w.restart(*t.n);
+      t.w.run_for(20s);
+      CHECK(t.heard == 2);  // and now that one keeps its place
+      CHECK(t.seen_by_a.size() == 3);
+      t.w.finish();
+    }
+}
+
+TEST_CASE("a node that lost its power and starts again is let in at once") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    twins t(seed);
+    t.w.crash(*t.twin);
+    t.w.crash(*t.n, true);
+    t.w.run_for(1min);
+    REQUIRE(t.seen_by_a.size() == 1);
+    t.w.restart(*t.n);
+    CHECK(t.w.run_until([&] { return t.heard == 3; }, 1s));
+    CHECK(t.seen_by_a.size() == 3);
+    t.w.finish();
+  }
+}

@@ -318,21 +318,48 @@ tls_context* cluster::tls() {
   return tls_->current();
 }
 
+// Null if nobody has spoken of it.
+std::shared_ptr<remote_node> cluster::known(const net::node_name& name) const {
+  const std::shared_lock lock(mutex_);
+  const auto at = remotes_.find(name.text());
+  return at == remotes_.end() ? nullptr : at->second;
+}
+
 // Asked by a handshake about a node that dials this one.
-std::optional<refusal> cluster::may_join(const peer_info& peer) {
-  if (!open()) return refusal::unavailable;
-  std::shared_ptr<remote_node> r;  // not made here: the peer has not proved itself yet
-  {
-    const std::shared_lock lock(mutex_);
-    const auto at = remotes_.find(peer.name.text());
-    if (at != remotes_.end()) r = at->second;
-  }
+admission_answer cluster::may_join(const peer_info& peer) {
+  if (!open()) return {refusal::unavailable};
+  const auto r = known(peer.name);  // not made here: the peer has not proved itself yet
+  if (r == nullptr) return {};
   // Of two dials that cross, both sides keep the same one.
-  if (r != nullptr && r->dialling() && wins_tie(name_, peer.name)) return refusal::lost_tie;
-  // A live connection of another incarnation is that of a predecessor: the newcomer takes its
-  // place. With the same incarnation the peer itself dials anew, so it knows the old one to be
-  // over.
-  return std::nullopt;
+  if (r->dialling() && wins_tie(name_, peer.name)) return {refusal::lost_tie};
+  const session* const up = r->current();
+  // With the same incarnation the peer itself dials anew, so it knows the old one to be over.
+  if (up == nullptr || up->peer().incarnation == peer.incarnation || !up->can_ask()) return {};
+  // Another life of it: the old one has ended, or two nodes were given one name.
+  return admission_answer::not_yet();
+}
+
+void cluster::ask_other(const net::node_name& name) {
+  if (session* const up = known(name)->current()) up->ask();
+}
+
+std::vector<std::shared_ptr<session>> cluster::undecided(const net::node_name& name) const {
+  std::vector<std::shared_ptr<session>> found;
+  for (const auto& s : sessions_)
+    if (s->undecided(name)) found.push_back(s);
+  return found;
+}
+
+void cluster::answers(const session& up) {
+  core::reached(home(), "a node kept its place against another one of its name");
+  for (const auto& s : undecided(up.peer().name))
+    s->decide({refusal::alive, "it comes from " + s->where() +
+                                   ", and the node of this name that is connected comes from " +
+                                   up.where() + " and answers"});
+}
+
+void cluster::decide_about(const net::node_name& name) {
+  for (const auto& s : undecided(name)) s->decide(may_join(s->claimed()));
 }
 
 void cluster::accepted(std::unique_ptr<stream> bytes) {

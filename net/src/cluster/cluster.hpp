@@ -55,7 +55,13 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   [[nodiscard]] bool is_reachable(std::string_view name) const;
 
   // --- the executor
-  [[nodiscard]] std::optional<refusal> may_join(const peer_info& peer);
+  [[nodiscard]] admission_answer may_join(const peer_info& peer);
+  /// A newcomer is undecided: asks the node of its name that is connected.
+  void ask_other(const net::node_name& name);
+  /// The node of that session lives: no other one of its name is let in.
+  void answers(const session& up);
+  /// The one that was connected is gone, or another one has come in its place.
+  void decide_about(const net::node_name& name);
   std::shared_ptr<session> add_session(std::unique_ptr<stream> bytes,
                                        std::shared_ptr<remote_node> dialled);
   void drop_slower(const session& up);
@@ -88,6 +94,8 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   [[nodiscard]] remote_node* way_to(const destination& to, message& what) noexcept;
   [[nodiscard]] remote_node* uncommon_way_to(const destination& to, message& what) noexcept;
   void accepted(std::unique_ptr<stream> bytes);
+  [[nodiscard]] std::shared_ptr<remote_node> known(const net::node_name& name) const;
+  [[nodiscard]] std::vector<std::shared_ptr<session>> undecided(const net::node_name& name) const;
   void close_all(std::unique_ptr<troupe::internal::outside_wait::notice> done);
   void deliver_here(const destination& to, message what) noexcept;
   void open_listener(const endpoint& where);

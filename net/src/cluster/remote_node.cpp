@@ -374,6 +374,8 @@ void remote_node::joined(const std::shared_ptr<session>& up) {
   cluster_.came_up(up->peer());
   outbox_.open(up->index());
   flush();
+  // Who waits for a word of the one before waits for one of this one.
+  cluster_.post([self = shared_from_this()] { self->cluster_.decide_about(self->name_); });
 }
 
 void remote_node::left(const session& over, const std::string& why) {
@@ -381,6 +383,7 @@ void remote_node::left(const session& over, const std::string& why) {
   const auto keep = std::exchange(session_, nullptr);
   drop_session();
   cluster_.went_down(keep->peer(), why);
+  cluster_.decide_about(name_);  // before this node dials itself
   flush();
 }
 

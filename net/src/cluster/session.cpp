@@ -96,7 +96,10 @@ void session::shake_hands(std::optional<tls_peer> secured) {
 }
 
 void session::take_handshake(std::span<const std::byte> body) {
-  const handshake_step step = handshake_->on_frame(body);
+  take_step(handshake_->on_frame(body));
+}
+
+void session::take_step(const handshake_step& step) {
   out_.insert(out_.end(), step.write.begin(), step.write.end());
   if (const auto* failure = std::get_if<handshake_failure>(&step.outcome)) {
     leaving_ = failure->text;  // the refusal goes out, then the stream closes
@@ -107,7 +110,14 @@ void session::take_handshake(std::span<const std::byte> body) {
     return write_on();
   }
   if (const auto* peer = std::get_if<peer_info>(&step.outcome)) connected(*peer);
+  if (handshake_ && handshake_->undecided()) cluster_.ask_other(claimed_->name);
   write_on();
+}
+
+void session::decide(const admission_answer& may_join) { take_step(handshake_->decide(may_join)); }
+
+std::string session::where() const {
+  return stream_ == nullptr ? "nowhere" : to_string(stream_->peer());
 }
 
 void session::connected(const peer_info& peer) {
@@ -169,7 +179,7 @@ void session::cannot_read(const io_error& why) {
 }
 
 void session::take(std::span<const std::byte> bytes) {
-  heard_ = true;
+  heard_ = heard_since_asked_ = true;
   if (leaving_) return;
   splitter_.feed(bytes);
   while (!ended_ && !leaving_) {
@@ -190,6 +200,10 @@ void session::take_frame(std::span<const std::byte> body) {
   if (const auto broken = engine_->on_frame(body))
     return leave(wire::goodbye::protocol_error, *broken);
   if (engine_->goodbye()) return end(*engine_->goodbye());
+  if (asked_ != nullptr && engine_->answered()) {
+    asked_ = nullptr;
+    cluster_.answers(*this);
+  }
   // What this node answers by itself does not wait in a queue: the peer must take it.
   if (!ended_ &&
       out_.size() > cluster_.options().max_queued_bytes + cluster_.bounds().frame_bytes())
@@ -312,14 +326,37 @@ void session::on_tick() {
     core::reached(cluster_.home(), "a node that was held up itself blamed nobody");
   silent_ticks_ = heard_ || we_were_late ? 0 : silent_ticks_ + 1;
   heard_ = false;
-  if (silent_ticks_ >= ticks_in_tick_time) {
-    if (engine_) engine_->say_goodbye(wire::goodbye::silent, {});
-    write_on();
-    return end("it was silent for the tick time");
-  }
+  if (silent_ticks_ >= ticks_in_tick_time) return end_silent("it was silent for the tick time");
   engine_->tick();
   flush();
   arm_tick();
+}
+
+void session::end_silent(const std::string& why) {
+  engine_->say_goodbye(wire::goodbye::silent, {});
+  write_on();
+  end(why);
+}
+
+// --- whether it lives ---------------------------------------------------------------------------
+
+void session::ask() {
+  if (asked_ != nullptr || ended_ || leaving_) return;
+  heard_since_asked_ = false;
+  // A newcomer that waits for the answer has its own time, which began before.
+  asked_ = cluster_.bytes().after(cluster_.options().setup_time / 2,
+                                  [self = shared_from_this()] { self->not_answered(); });
+  engine_->ask();
+  flush();
+}
+
+// Over a slow way the answer is behind other bytes: while these come the node is not silent.
+void session::not_answered() {
+  asked_ = nullptr;
+  if (ended_ || leaving_) return;
+  if (heard_since_asked_) return cluster_.answers(*this);
+  core::reached(cluster_.home(), "a node that did not answer made room for one of its name");
+  end_silent("another node of its name has come, and it did not answer");
 }
 
 // --- the end ------------------------------------------------------------------------------------
@@ -331,6 +368,7 @@ void session::end(const std::string& why) {
   const auto self = shared_from_this();
   deadline_ = nullptr;
   tick_ = nullptr;
+  asked_ = nullptr;
   if (unread_ != nullptr) unread_->close();
   if (stream_ != nullptr) std::exchange(stream_, nullptr)->close();
   if (engine_ && !leaving_) {

@@ -57,6 +57,21 @@ class session final : public std::enable_shared_from_this<session>, private conn
   [[nodiscard]] bool claims(const peer_info& node) const {
     return claimed_ && claimed_->name == node.name && claimed_->incarnation == node.incarnation;
   }
+  /// Who it said to be, once it is named.
+  [[nodiscard]] const peer_info& claimed() const noexcept { return *claimed_; }
+  /// Whether it has proved to be a node of that name and waits until the cluster lets it in.
+  [[nodiscard]] bool undecided(const node_name& name) const noexcept {
+    return handshake_ && handshake_->undecided() && claimed_->name == name;
+  }
+  void decide(const admission_answer& may_join);
+  /// The other node's address.
+  [[nodiscard]] std::string where() const;
+
+  /// Whether it can be found out at once whether the node lives; only once it is up.
+  [[nodiscard]] bool can_ask() const noexcept { return (peer_->features & feature_ask) != 0; }
+  /// Finds out: within half of the setup time this ends, or `cluster::answers` is called.
+  void ask();
+
   /// The node's index in pids here; only once it is up.
   [[nodiscard]] std::uint32_t index() const noexcept { return engine_->peer(); }
   /// Whether more may be handed to `send`, or the stream must first take what there is.
@@ -76,6 +91,7 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void cannot_read(const io_error& why);
   void take(std::span<const std::byte> bytes);
   void take_handshake(std::span<const std::byte> body);
+  void take_step(const handshake_step& step);
   void take_frame(std::span<const std::byte> body);
   void connected(const peer_info& peer);
   void divide_if_long(std::size_t start);
@@ -84,6 +100,8 @@ class session final : public std::enable_shared_from_this<session>, private conn
   void cannot_write(const io_error& why);
   void arm_tick();
   void on_tick();
+  void not_answered();
+  void end_silent(const std::string& why);
   void end(const std::string& why);
   [[nodiscard]] std::string who() const;
 
@@ -147,7 +165,9 @@ class session final : public std::enable_shared_from_this<session>, private conn
   std::unique_ptr<pending> deadline_;  // of the handshake
   std::unique_ptr<pending> tick_;
   steady_time last_tick_;
-  bool heard_ = false;  // since the last tick
+  bool heard_ = false;              // since the last tick
+  std::unique_ptr<pending> asked_;  // an answer is due
+  bool heard_since_asked_ = false;
   int silent_ticks_ = 0;
 };
 

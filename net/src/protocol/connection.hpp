@@ -109,6 +109,10 @@ class connection final : private pid_mapper {
 
   /// Sends a heartbeat.
   void tick();
+  /// Sends one that the peer answers at once. Only if it can: feature_ask.
+  void ask();
+  /// Whether the last `ask` has been answered.
+  [[nodiscard]] bool answered() const noexcept { return answered_ == asked_last_; }
   /// Asks the peer to send no more to that process or name here, or to go on.
   void pause(const destination& to, bool pause);
   void say_goodbye(wire::goodbye::cause why, std::string_view text);
@@ -183,6 +187,7 @@ class connection final : private pid_mapper {
   taken take_value(std::uint32_t type, std::string_view payload, message_kind role);
   taken take_value(const wire::value& in, message_kind role) {
     return take_value(in.type(), in.payload(), role);
+  std::optional<std::string> on_tick(const wire::tick& f);
   }
   std::variant<exit_reason, std::string> take_reason(const wire::exit_reason& in);
   template <class Frame>
@@ -202,6 +207,8 @@ class connection final : private pid_mapper {
 
   std::map<std::pair<wire::define_name::space, std::string>, std::uint32_t> numbers_;
   std::unordered_map<const char*, std::uint32_t>
+  std::uint32_t asked_last_ = 0;  // by `ask`
+  std::uint32_t answered_ = 0;
       type_numbers_;  // by the address of a constant name
   std::uint32_t last_number_ = 1;
   static constexpr std::uint32_t first_number = 2;  // 0 and 1 are the two nodes of the connection

@@ -44,7 +44,7 @@ std::optional<std::string> connection::on_frame(std::span<const std::byte> body)
     case wire::frame::kDemonitor: return on_demonitor(frame->demonitor());
     case wire::frame::kDown: return on_down(frame->down());
     case wire::frame::kDefineName: return on_define(frame->define_name());
-    case wire::frame::kTick: return std::nullopt;
+    case wire::frame::kTick: return on_tick(frame->tick());
     case wire::frame::kSpawn: return on_spawn(frame->spawn());
     case wire::frame::kSpawnReply: return on_spawn_reply(frame->spawn_reply());
     case wire::frame::kGoodbye: return on_goodbye(frame->goodbye());
@@ -383,6 +383,15 @@ std::optional<std::string> connection::on_pause(const Frame& f, bool pause) {
     return "a pause of nobody";
   if (!host_.pause(named ? destination(f.name()) : destination(theirs(f.process())), pause))
     return "more paused than are allowed";
+  return std::nullopt;
+}
+
+std::optional<std::string> connection::on_tick(const wire::tick& f) {
+  if (f.answer() != 0 && f.answer() == asked_last_) answered_ = f.answer();
+  if (f.ask() == 0) return std::nullopt;
+  wire::frame frame;
+  frame.mutable_tick()->set_answer(f.ask());
+  host_.write(frame);
   return std::nullopt;
 }
 

@@ -276,6 +276,13 @@ void connection::pause(const destination& to, bool pause) {
 
 void connection::say_goodbye(wire::goodbye::cause why, std::string_view text) {
   wire::frame frame;
+void connection::ask() {
+  if (++asked_last_ == 0) ++asked_last_;  // 0 asks nothing
+  wire::frame frame;
+  frame.mutable_tick()->set_ask(asked_last_);
+  host_.write(frame);
+}
+
   frame.mutable_goodbye()->set_reason(why);
   frame.mutable_goodbye()->set_text(std::string(text.substr(0, max_text_bytes)));
   host_.write(frame);

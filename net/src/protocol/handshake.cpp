@@ -63,8 +63,8 @@ refusal_texts texts(refusal reason) {
       return {"self", "a node reached itself: give every node its own name and port"};
     case refusal::alive:
       return {"alive",
-              "a connection with a node of this name is alive: give every node its own "
-              "name; if the old connection is dead, it ends within the tick time"};
+              "another node of the dialler's name is connected there and answers: give every node "
+              "its own name"};
     case refusal::lost_tie:
       return {"lost_tie",
               "both nodes dialled at the same time and the other connection stays; "
@@ -171,6 +171,7 @@ std::string_view handshake::waiting_for() const noexcept {
     case state::dialler_welcome: return "the acceptor's welcome";
     case state::acceptor_hello: return "the dialler's hello";
     case state::acceptor_proof: return "the dialler's proof";
+    case state::acceptor_decision: return "a word of the node of that name that is connected";
     case state::finished: break;
   }
   return "nothing: the handshake is over";
@@ -198,7 +199,8 @@ handshake_step handshake::on_welcome(const incoming& in) {
 
 handshake_step handshake::on_dialler_hello(const incoming& in) {
   if (auto failure = learn_peer(in)) return fail(*std::move(failure));
-  if (auto failure = ask_owner()) return fail(*std::move(failure));
+  if (const auto may_join = may_join_(*peer_); may_join.no)
+    return fail(refuse(*may_join.no, may_join.what));
   dialler_hello_.assign(in.body.begin(), in.body.end());
   acceptor_hello_ = hello_body();
   state_ = state::acceptor_proof;
@@ -210,7 +212,14 @@ handshake_step handshake::on_dialler_hello(const incoming& in) {
 handshake_step handshake::on_proof(const incoming& in) {
   if (!proves(role::dialler, in.frame.proof().mac()))
     return fail(refuse(refusal::credentials, "its proof is wrong"));
-  if (auto failure = ask_owner()) return fail(*std::move(failure));
+  state_ = state::acceptor_decision;
+  return decide(may_join_(*peer_));
+}
+
+handshake_step handshake::decide(const admission_answer& may_join) {
+  assert(undecided());
+  if (may_join.later) return {};
+  if (may_join.no) return fail(refuse(*may_join.no, may_join.what));
   // Only now, when the dialler is known, does anything made from the secret leave this node.
   const mac proof = secret_->prove(role::acceptor, transcript(role::acceptor));
   wire::frame frame;
@@ -269,11 +278,6 @@ std::optional<handshake_failure> handshake::check_identity(const peer_info& peer
     return refuse(refusal::certificate, "its certificate names " + listed(*us_.certified) +
                                             " and not " + peer.name.uri());
   return std::nullopt;
-}
-
-std::optional<handshake_failure> handshake::ask_owner() const {
-  const auto no = may_join_(*peer_);
-  return no ? std::optional(refuse(*no, "it may not join")) : std::nullopt;
 }
 
 std::vector<std::byte> handshake::hello_body() const {

@@ -78,12 +78,30 @@ struct handshake_step {
   std::variant<going_on, peer_info, handshake_failure> outcome;
 };
 
-/// Asked by the acceptor whether a node may join: nothing for yes, or why not (`alive` if a live
-/// connection has its name, `lost_tie` if this node dials it too and wins_tie() says that the own
-/// connection stays, `unavailable`). It is asked twice: when the dialler's hello comes, whose word
-/// is not yet proved, and when its proof was right, because things change in between. It must
-/// change nothing: what follows from an admission follows from the step that holds the peer_info.
-using admission = std::function<std::optional<refusal>(const peer_info&)>;
+/// Whether a node may join.
+struct admission_answer {
+  /// Nothing for yes, or why not, and the same in words for the log of who refuses.
+  admission_answer(std::optional<refusal> why_not = std::nullopt,  // NOLINT(*-explicit-*)
+                   std::string in_words = "it may not join")
+      : no(why_not), what(std::move(in_words)) {}
+  /// It turns out later: who is asked then calls handshake::decide().
+  [[nodiscard]] static admission_answer not_yet() {
+    admission_answer out;
+    out.later = true;
+    return out;
+  }
+  std::optional<refusal> no;
+  std::string what;
+  bool later = false;
+};
+
+/// Asked by the acceptor whether a node may join: `alive` if another one of its name is connected
+/// and answers, `lost_tie` if this node dials it too and wins_tie() says that the own connection
+/// stays, `unavailable`. It is asked twice: when the dialler's hello comes, whose word is not yet
+/// proved, and when its proof was right, because things change in between; `not_yet` is an answer
+/// to the second only, to the first it means yes. It must change nothing: what follows from an
+/// admission follows from the step that holds the peer_info.
+using admission = std::function<admission_answer(const peer_info&)>;
 
 /// The handshake of one connection, in either role: bytes in, bytes and an outcome out. PROTOCOL.md
 /// is its specification. It knows no socket and no clock; the owner feeds it the bodies that a
@@ -121,11 +139,23 @@ class handshake {
   /// frame after an outcome.
   [[nodiscard]] handshake_step on_frame(std::span<const std::byte> body);
 
+  /// Whether the dialler has proved itself and the owner has yet to say whether it may join.
+  [[nodiscard]] bool undecided() const noexcept { return state_ == state::acceptor_decision; }
+  /// Says so; only while it is undecided.
+  [[nodiscard]] handshake_step decide(const admission_answer& may_join);
+
   /// What is missing, for the text of the owner's deadline: "the acceptor's hello".
   [[nodiscard]] std::string_view waiting_for() const noexcept;
 
  private:
-  enum class state { dialler_hello, dialler_welcome, acceptor_hello, acceptor_proof, finished };
+  enum class state {
+    dialler_hello,
+    dialler_welcome,
+    acceptor_hello,
+    acceptor_proof,
+    acceptor_decision,
+    finished
+  };
   struct incoming;    // one frame, parsed
   struct transition;  // one line of the table of what is allowed
 
@@ -140,7 +170,6 @@ class handshake {
 
   std::optional<handshake_failure> learn_peer(const incoming& in);
   [[nodiscard]] std::optional<handshake_failure> check_identity(const peer_info& peer) const;
-  [[nodiscard]] std::optional<handshake_failure> ask_owner() const;
   [[nodiscard]] std::vector<std::byte> hello_body() const;
   [[nodiscard]] std::vector<std::byte> transcript(role prover) const;
   [[nodiscard]] bool proves(role prover, std::string_view proof) const;

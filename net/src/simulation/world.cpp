@@ -37,10 +37,8 @@ struct internal::life {
 
 // --- nodes --------------------------------------------------------------------------------------
 
-sim_node::sim_node(std::size_t index, std::string label)
-    : index_(index),
-      label_(std::move(label)),
-      name_(fmt::format("{}@127.0.0.1:{}", label_, first_port + index)) {}
+sim_node::sim_node(std::size_t index, std::string label, std::string name)
+    : index_(index), label_(std::move(label)), name_(std::move(name)) {}
 
 sim_node::~sim_node() = default;
 
@@ -68,8 +66,20 @@ host& sim_node::machine() const {
 
 sim_node& world::add_node(std::string label, std::function<void(sim_node&)> boot,
                           net::node_options options) {
-  nodes_.emplace_back(new sim_node(nodes_.size(), std::move(label)));
-  sim_node& made = *nodes_.back();
+  const std::size_t index = nodes_.size();
+  std::string name = fmt::format("{}@127.0.0.1:{}", label, first_port + index);
+  return add(std::unique_ptr<sim_node>(new sim_node(index, std::move(label), std::move(name))),
+             std::move(boot), std::move(options));
+}
+
+sim_node& world::add_twin(const sim_node& of, std::function<void(sim_node&)> boot) {
+  return add(std::unique_ptr<sim_node>(new sim_node(nodes_.size(), of.label_ + "'", of.name_)),
+             std::move(boot), of.options_);
+}
+
+sim_node& world::add(std::unique_ptr<sim_node> node, std::function<void(sim_node&)> boot,
+                     net::node_options options) {
+  sim_node& made = *nodes_.emplace_back(std::move(node));
   made.boot_ = std::move(boot);
   made.options_ = std::move(options);
   if (made.options_.tick_time == net::node_options().tick_time)

@@ -60,7 +60,8 @@ inline constexpr std::size_t max_paused = 65536;
 
 /// Bits of a hello's features.
 inline constexpr std::uint64_t feature_spawn_monitor = 1;  // `spawn` may carry a monitor
-inline constexpr std::uint64_t known_features = feature_spawn_monitor;
+inline constexpr std::uint64_t feature_ask = 2;            // a tick may ask for an answer
+inline constexpr std::uint64_t known_features = feature_spawn_monitor | feature_ask;
 
 /// What a node may set for itself.
 struct limits {

@@ -60,7 +60,8 @@ struct node_options {
   /// A node that is silent for this long is taken for dead: seen after 0.75 to 1.25 of it. (Erlang:
   /// net_ticktime.)
   std::chrono::nanoseconds tick_time = std::chrono::seconds(12);
-  /// For a dial and its handshake, and for the handshake of one that dials us.
+  /// For a dial and its handshake, or the handshake of one that dials us. A node that is connected
+  /// has half of it to answer when another one of its name comes; else it makes room for that one.
   std::chrono::nanoseconds setup_time = std::chrono::seconds(5);
   /// Handshakes under way at once on connections that came in; of more, those that say least end.
   std::size_t max_handshakes = 256;

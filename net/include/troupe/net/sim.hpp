@@ -84,7 +84,7 @@ class sim_node {
 
  private:
   friend class world;
-  sim_node(std::size_t index, std::string label);
+  sim_node(std::size_t index, std::string label, std::string name);
   std::size_t index_;
   std::string label_;
   std::string name_;
@@ -138,6 +138,9 @@ class world {
   /// Nodes of a world share a cookie, and tick every 4 s unless the options say otherwise.
   sim_node& add_node(std::string label, std::function<void(sim_node&)> boot = {},
                      net::node_options options = {});
+  /// A node on another machine that has the name of that one: what is given out twice by mistake.
+  /// It reaches the others; who dials the name reaches the first one.
+  sim_node& add_twin(const sim_node& of, std::function<void(sim_node&)> boot = {});
   [[nodiscard]] const std::vector<std::unique_ptr<sim_node>>& nodes() const noexcept {
     return nodes_;
   }
@@ -213,6 +216,8 @@ class world {
   };
   void start(sim_node& node);
   void check();
+  sim_node& add(std::unique_ptr<sim_node> node, std::function<void(sim_node&)> boot,
+                net::node_options options);
   void inject();
   void end_faults_due();
   void end_faults();
