@@ -62,6 +62,44 @@ TEST_CASE("a remote spawn whose answer breaks the protocol is told that the conn
             no_result) == 1);
 }
 
+TEST_CASE("a request of another node's process goes out as one of this node") {
+  fake_node node;
+  std::vector<frame> requests;
+  node.on_write = [&](const auto& f) {
+    if (f.has_request()) requests.push_back(f);
+  };
+  std::vector<std::pair<pid, std::uint64_t>> told;
+  node.on_deliver = [&](const destination& to, message& what) {
+    const auto* failed = what.get_if<internal::failed_reply>();
+    REQUIRE(failed != nullptr);
+    told.emplace_back(to.id(), failed->header.ref);
+  };
+  connection engine(node, peer, {});
+  const pid elsewhere{2, caller.id};
+  const pid on_peer{peer, caller.id};
+  for (const pid p : {caller, elsewhere, on_peer}) engine.send(pid{peer, 1}, call_of(p, number, 1));
+  REQUIRE(requests.size() == 3);
+  CHECK(requests[0].request().from() == caller.id);
+  // No two with one number, and none of a process that there can be.
+  for (const std::size_t passed_on : {1u, 2u}) {
+    const pid from{0, requests[passed_on].request().from()};
+    CHECK(from.id != 0);
+    CHECK(from.generation() == 0);
+  }
+  CHECK(requests[1].request().ref() != requests[2].request().ref());
+  frame reply;
+  reply.mutable_reply()->set_to(requests[2].request().from());
+  reply.mutable_reply()->set_ref(requests[2].request().ref());
+  reply.mutable_reply()->mutable_reason()->set_kind(troupe::wire::exit_reason::shutdown);
+  const std::string body = reply.SerializeAsString();
+  CHECK_FALSE(engine.on_frame(std::as_bytes(std::span(body))));
+  CHECK(told == std::vector{std::pair(on_peer, number)});
+  engine.lost(exit_reason::noconnection);
+  std::sort(told.begin(), told.end());
+  CHECK(told == std::vector{std::pair(caller, number), std::pair(on_peer, number),
+                            std::pair(elsewhere, number)});
+}
+
 TEST_CASE("a tick that asks is answered at once, and no other tick is taken for the answer") {
   fake_node node;
   std::vector<frame> written;

@@ -293,3 +293,56 @@ TEST_CASE("a node that lost its power and starts again is let in at once") {
     t.w.finish();
   }
 }
+
+namespace {
+
+struct pass_me_on {
+  using reply = int;
+  int number;
+};
+
+}  // namespace
+
+TEST_CASE("a call that is passed on ends whatever crashes") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    world w({.seed = seed});
+    int answered = 0;
+    int failed = 0;
+    auto& c = w.add_node("c", [](sim_node& node) {
+      node.system().spawn_with({.name = "back"}, [](context self) -> process {
+        for (;;) co_await self.receive([](troupe::request<pass_me_on> r) { r.reply(r->number); });
+      });
+    });
+    w.add_node("b", [to = c.name()](sim_node& node) {
+      node.system().spawn_with({.name = "front"}, [to](context self) -> process {
+        const troupe::destination back{"back", to};
+        for (;;)
+          co_await self.receive(
+              [&](troupe::request<pass_me_on> r) { self.send(back, std::move(r)); });
+      });
+    });
+    auto& a = w.add_node("a");
+    a.spawn([&, to = w.nodes()[1]->name()](context self) -> process {
+      for (int i = 1;; ++i) {
+        auto answer = co_await self.try_call({"front", to}, pass_me_on{i}, troupe::infinity);
+        if (answer && *answer != i) w.fail("the answer of another call");
+        ++(answer ? answered : failed);
+        co_await self.sleep(10ms);
+      }
+    });
+    w.chaos({.partition = 20s,
+             .stall = 20s,
+             .cut = 3s,
+             .pause = 20s,
+             .crash = 5s,
+             .longest = 10s,
+             .may_crash = {"b", "c"}});
+    w.run_for(1min);
+    CHECK(answered > 0);
+    CHECK(failed > 0);
+    const int before = answered;
+    w.eventually("calls are answered again", 30s, [&] { return answered > before + 10; });
+    w.heal();
+    w.finish();
+  }
+}

@@ -179,6 +179,8 @@ inline const receivable_entry receivable{{&receivable_type<T>, 1}};
 template <class T>
 void mention() noexcept {
   (void)&receivable<T>;
+  // Who gets a request may pass it on to another node; then the answer comes back this way.
+  if constexpr (requires { typename T::answered_by; }) mention<typename T::answered_by>();
 }
 
 }  // namespace internal

@@ -88,6 +88,7 @@ template <class T>
 class [[nodiscard]] request {
  public:
   using reply_type = typename T::reply;
+  using answered_by = internal::reply_payload_of<T>;  // for `internal::mention`
 
   request() = default;
   request(const internal::request_header& header, T body)

@@ -137,11 +137,15 @@ class connection final : private pid_mapper {
     bool broken = false;
   };
   struct open_call {
+    pid caller;  // who is told, and by which number it knows
+    std::uint64_t ref = 0;
     steady_time deadline;
     bool links = false;        // a spawn whose answer makes the caller's half of a link
     monitor_ref monitor = {};  // of a spawn: its answer tells what that is on
   };
-  using local_call = std::pair<pid, std::uint64_t>;             // process here and its reference
+  using local_call = std::pair<pid, std::uint64_t>;  // process here and its reference
+  // In the place of a caller on another node. It is no process: those have a generation.
+  static constexpr pid stand_in{0, 1};
   using foreign_ref = std::pair<std::uint64_t, std::uint64_t>;  // process there and its reference
 
   // Out: one for each kind of message. In connection_out.cpp.
@@ -154,6 +158,7 @@ class connection final : private pid_mapper {
   template <class Frame>
   void note_call(Frame& out, troupe::internal::request_header& header, bool links = false,
                  monitor_ref monitor = {});
+  void sweep_calls();
   std::optional<std::string> encode_value(std::string& out, const message& what);
   std::optional<std::string> put_value(wire::value& out, const message& what);
   void put_reason(wire::exit_reason& out, const exit_reason& reason);
@@ -182,12 +187,12 @@ class connection final : private pid_mapper {
   std::optional<std::string> on_monitor(const wire::monitor& f);
   std::optional<std::string> on_demonitor(const wire::demonitor& f);
   std::optional<std::string> on_down(const wire::down& f);
+  std::optional<std::string> on_tick(const wire::tick& f);
   std::optional<std::string> on_goodbye(const wire::goodbye& f);
   void refuse_request(const wire::request& f, const exit_reason& why);
   taken take_value(std::uint32_t type, std::string_view payload, message_kind role);
   taken take_value(const wire::value& in, message_kind role) {
     return take_value(in.type(), in.payload(), role);
-  std::optional<std::string> on_tick(const wire::tick& f);
   }
   std::variant<exit_reason, std::string> take_reason(const wire::exit_reason& in);
   template <class Frame>
@@ -195,20 +200,20 @@ class connection final : private pid_mapper {
   definition* defined(std::uint64_t number, wire::define_name::space space);
   std::optional<pid> from_wire(wire_pid p) override;
   [[nodiscard]] pid theirs(std::uint64_t id) const noexcept { return {peer_, id}; }
-  void fail_call(pid caller, std::uint64_t ref, const exit_reason& why);
+  void fail_call(const open_call& call, const exit_reason& why);
 
   connection_host& host_;
   const std::uint32_t peer_;
   const limits bounds_;
   const std::uint64_t features_;
   std::optional<std::string> goodbye_;
+  std::uint32_t asked_last_ = 0;  // by `ask`
+  std::uint32_t answered_ = 0;
   reassembler reassembler_;
   bool whole_of_fragments_ = false;  // is handled just now
 
   std::map<std::pair<wire::define_name::space, std::string>, std::uint32_t> numbers_;
   std::unordered_map<const char*, std::uint32_t>
-  std::uint32_t asked_last_ = 0;  // by `ask`
-  std::uint32_t answered_ = 0;
       type_numbers_;  // by the address of a constant name
   std::uint32_t last_number_ = 1;
   static constexpr std::uint32_t first_number = 2;  // 0 and 1 are the two nodes of the connection
@@ -222,6 +227,7 @@ class connection final : private pid_mapper {
   std::map<foreign_ref, pid> watchers_;    // by processes there, on ours
   std::set<foreign_ref> asked_;            // by processes there: this node owes a reply
   std::map<local_call, open_call> calls_;  // of processes here: an answer is due
+  std::uint64_t last_passed_on_ = 0;       // of `stand_in`
   static constexpr std::size_t least_calls_to_sweep = 256;
   std::size_t calls_to_sweep_ = least_calls_to_sweep;
 };

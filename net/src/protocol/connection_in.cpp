@@ -191,27 +191,27 @@ void connection::refuse_request(const wire::request& f, const exit_reason& why) 
 
 // A call is done with when it is answered: if its answer breaks the protocol, `lost` tells it.
 std::optional<std::string> connection::on_reply(const wire::reply& f) {
-  const pid caller = ours(f.to());
-  const auto call = calls_.find({caller, f.ref()});
+  const auto at = calls_.find({ours(f.to()), f.ref()});
   // Nobody waits: it was lost with an earlier connection.
-  if (call == calls_.end()) return std::nullopt;
+  if (at == calls_.end()) return std::nullopt;
+  const open_call call = at->second;
   if (f.result_case() == wire::reply::kMessage) {
     taken what = take_value(f.message(), message_kind::reply);
     if (what.broken) return what.why;
-    calls_.erase(call);
+    calls_.erase(at);
     if (!what.value) {
-      fail_call(caller, f.ref(), exit_reason::error("troupe::not_receivable", what.why));
+      fail_call(call, exit_reason::error("troupe::not_receivable", what.why));
       return std::nullopt;
     }
-    static_cast<core::reply_header*>(what.value.payload())->ref = f.ref();
-    host_.deliver(caller, std::move(what.value));
+    static_cast<core::reply_header*>(what.value.payload())->ref = call.ref;
+    host_.deliver(call.caller, std::move(what.value));
     return std::nullopt;
   }
   if (f.result_case() != wire::reply::kReason) return "a reply without a result";
   auto reason = take_reason(f.reason());
   if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
-  calls_.erase(call);
-  fail_call(caller, f.ref(), std::get<exit_reason>(reason));
+  calls_.erase(at);
+  fail_call(call, std::get<exit_reason>(reason));
   return std::nullopt;
 }
 
@@ -252,15 +252,15 @@ std::optional<std::string> connection::on_spawn(const wire::spawn& f) {
 
 std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f) {
   const pid caller = ours(f.to());
-  const auto call = calls_.find({caller, f.ref()});
-  if (call == calls_.end()) return std::nullopt;
+  const auto at = calls_.find({caller, f.ref()});
+  if (at == calls_.end()) return std::nullopt;
+  const open_call call = at->second;
   if (f.result_case() == wire::spawn_reply::kProcess) {
-    const bool link = call->second.links;
-    const auto monitor = monitors_.find({caller, call->second.monitor.id});
-    calls_.erase(call);
+    const auto monitor = monitors_.find({caller, call.monitor.id});
+    calls_.erase(at);
     const pid child = theirs(f.process());
     if (monitor != monitors_.end()) monitor->second = child;  // it was not taken back meanwhile
-    if (link) {  // before the reply and before any exit of the child
+    if (call.links) {  // before the reply and before any exit of the child
       links_.insert_or_assign({caller, child}, 0);
       host_.deliver(caller, message::of(core::link_sent(child)));
     }
@@ -270,9 +270,9 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
   if (f.result_case() != wire::spawn_reply::kReason) return "a spawn reply without a result";
   auto reason = take_reason(f.reason());
   if (auto* broken = std::get_if<std::string>(&reason)) return *broken;
-  monitors_.erase({caller, call->second.monitor.id});
-  calls_.erase(call);
-  fail_call(caller, f.ref(), std::get<exit_reason>(reason));
+  monitors_.erase({caller, call.monitor.id});
+  calls_.erase(at);
+  fail_call(call, std::get<exit_reason>(reason));
   return std::nullopt;
 }
 

@@ -172,22 +172,39 @@ void connection::send_spawn(const destination& to, message& what) {
   host_.write(frame);
 }
 
-// From here on the table remembers who waits, and no more the message. A call whose time is over
-// may never be answered, so such are swept out, except for what links: its answer does.
+// From here on the table remembers who waits, and no more the message. A request of another node's
+// process, which one here has passed on, goes out as one of this node, and so its answer comes back
+// here: what a connection carries is of its two nodes only.
 template <class Frame>
 void connection::note_call(Frame& out, core::request_header& header, bool links,
                            monitor_ref monitor) {
-  if (calls_.size() >= calls_to_sweep_) {
-    std::erase_if(calls_, [&](const auto& call) {
-      return !call.second.links &&
-             host_.time_left(call.second.deadline) <= std::chrono::nanoseconds::zero();
-    });
-    calls_to_sweep_ = std::max(least_calls_to_sweep, 2 * calls_.size());
-  }
+  if (calls_.size() >= calls_to_sweep_) sweep_calls();
   const pid caller = std::exchange(header.reply_to, pid{});
-  out.set_from(caller.id);
-  out.set_ref(header.ref);
-  calls_.emplace(local_call(caller, header.ref), open_call{header.deadline, links, monitor});
+  const local_call asks =
+      caller.local() ? local_call(caller, header.ref) : local_call(stand_in, ++last_passed_on_);
+  out.set_from(asks.first.id);
+  out.set_ref(asks.second);
+  calls_.emplace(asks, open_call{.caller = caller,
+                                 .ref = header.ref,
+                                 .deadline = header.deadline,
+                                 .links = links,
+                                 .monitor = monitor});
+}
+
+// A call whose time is over may never be answered: it is forgotten, unless it links, because then
+// its answer does. Another node's caller is told, for that node, too, keeps a note of it.
+void connection::sweep_calls() {
+  std::vector<open_call> over;
+  std::erase_if(calls_, [&](const auto& entry) {
+    const open_call& call = entry.second;
+    if (call.links || host_.time_left(call.deadline) > std::chrono::nanoseconds::zero())
+      return false;
+    if (!call.caller.local()) over.push_back(call);
+    return true;
+  });
+  calls_to_sweep_ = std::max(least_calls_to_sweep, 2 * calls_.size());
+  for (const open_call& call : over)
+    fail_call(call, exit_reason::error("troupe::timeout", "not answered in time"));
 }
 
 void connection::send_reply(pid to, message& what) {
@@ -259,6 +276,13 @@ void connection::tick() {
   host_.write(frame);
 }
 
+void connection::ask() {
+  if (++asked_last_ == 0) ++asked_last_;  // 0 asks nothing
+  wire::frame frame;
+  frame.mutable_tick()->set_ask(asked_last_);
+  host_.write(frame);
+}
+
 void connection::pause(const destination& to, bool pause) {
   wire::frame frame;
   const auto fill = [&](auto& out) {
@@ -276,13 +300,6 @@ void connection::pause(const destination& to, bool pause) {
 
 void connection::say_goodbye(wire::goodbye::cause why, std::string_view text) {
   wire::frame frame;
-void connection::ask() {
-  if (++asked_last_ == 0) ++asked_last_;  // 0 asks nothing
-  wire::frame frame;
-  frame.mutable_tick()->set_ask(asked_last_);
-  host_.write(frame);
-}
-
   frame.mutable_goodbye()->set_reason(why);
   frame.mutable_goodbye()->set_text(std::string(text.substr(0, max_text_bytes)));
   host_.write(frame);
@@ -308,11 +325,11 @@ void connection::lost(const exit_reason& why) {
   for (const auto& [watcher, target] : watchers)
     host_.deliver(target, message::of(core::demonitor_sent(theirs(watcher.first),
                                                            monitor_ref{watcher.second})));
-  for (const auto& [call, open] : calls) fail_call(call.first, call.second, why);
+  for (const auto& [asks, call] : calls) fail_call(call, why);
 }
 
-void connection::fail_call(pid caller, std::uint64_t ref, const exit_reason& why) {
-  host_.deliver(caller, message::of(core::failed_reply{{ref}, why}));
+void connection::fail_call(const open_call& call, const exit_reason& why) {
+  host_.deliver(call.caller, message::of(core::failed_reply{{call.ref}, why}));
 }
 
 }  // namespace troupe::net
