@@ -77,17 +77,20 @@ struct test_authority::parts {
   // A name of its own: by its key alone OpenSSL does not tell one authority from another.
   certificate_handle certificate;
 
-  void sign(X509* other) const {
+  void sign(X509* other, const EVP_MD* hash = ::EVP_sha256()) const {
     ::X509_set_issuer_name(other, ::X509_get_subject_name(certificate.get()));
-    ::X509_sign(other, key.get(), ::EVP_sha256());
+    REQUIRE(::X509_sign(other, key.get(), hash) > 0);
   }
 };
 
-test_authority::test_authority(const test_authority* above) : parts_(std::make_unique<parts>()) {
+test_authority::test_authority(const test_authority* above, const std::string& name_constraints)
+    : parts_(std::make_unique<parts>()) {
   static std::atomic<int> count{0};
   parts_->certificate = make_certificate(parts_->key.get(), "authority " + std::to_string(++count),
                                          std::chrono::hours(-2), std::chrono::hours(2));
   extend(parts_->certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
+  if (!name_constraints.empty())
+    extend(parts_->certificate.get(), NID_name_constraints, "critical," + name_constraints);
   (above == nullptr ? *parts_ : *above->parts_).sign(parts_->certificate.get());
   own_ = {text_of(parts_->certificate.get()), text_of(parts_->key.get())};
 }
@@ -103,7 +106,12 @@ certificate_and_key test_authority::issue(const wish& wanted) const {
   for (const auto& uri : wanted.uris) add("URI:", uri);
   for (const auto& address : wanted.addresses) add("IP:", address);
   if (!names.empty()) extend(made.get(), NID_subject_alt_name, names);
-  parts_->sign(made.get());
+  if (wanted.self_signed) {
+    ::X509_set_issuer_name(made.get(), ::X509_get_subject_name(made.get()));
+    REQUIRE(::X509_sign(made.get(), key.get(), ::EVP_sha256()) > 0);
+  } else {
+    parts_->sign(made.get(), wanted.weak_hash ? ::EVP_sha1() : ::EVP_sha256());
+  }
   return {text_of(made.get()), text_of(key.get())};
 }
 

@@ -20,8 +20,10 @@ struct certificate_and_key {
 // Signs certificates.
 class test_authority {
  public:
-  // Its own certificate is signed by that one; by itself if there is none.
-  explicit test_authority(const test_authority* above = nullptr);
+  // Its own certificate is signed by that one; by itself if there is none. What names it may sign
+  // for is constrained as said, in OpenSSL's words.
+  explicit test_authority(const test_authority* above = nullptr,
+                          const std::string& name_constraints = {});
   ~test_authority();
   test_authority(const test_authority&) = delete;
   test_authority& operator=(const test_authority&) = delete;
@@ -33,7 +35,9 @@ class test_authority {
     std::chrono::seconds from = std::chrono::hours(-1);  // as seen from now
     std::chrono::seconds until = std::chrono::hours(1);
     std::string common_name = "a node";
-    bool weak_key = false;  // RSA of 1024 bits
+    bool weak_key = false;   // RSA of 1024 bits
+    bool weak_hash = false;  // a signature over SHA-1
+    bool self_signed = false;
   };
   [[nodiscard]] certificate_and_key issue(const wish& wanted) const;
   // For the node app@127.0.0.1.

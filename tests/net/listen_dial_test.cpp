@@ -236,6 +236,24 @@ TEST_CASE("a dial tries the addresses of a host in turn") {
   world.until([&] { return accepted != nullptr; });
 }
 
+TEST_CASE("each dial looks its host up, and goes to the address that it has then") {
+  hand_driven world;
+  std::unique_ptr<stream> accepted;
+  const auto keep = [&](std::unique_ptr<stream> s) { accepted = std::move(s); };
+  auto before = world.bytes.listen({"127.0.0.2", 0}, keep);
+  REQUIRE(before);
+  const std::uint16_t port = (*before)->port();
+  auto now = world.bytes.listen({"127.0.0.3", port}, keep);
+  REQUIRE(now);
+  for (const std::string address : {"127.0.0.2", "127.0.0.3"}) {
+    world.names->known["host"] = {address};
+    dialled got;
+    const auto dial = world.bytes.dial({"host", port}, 10s, got.handler());
+    world.until([&] { return got.over(); });
+    CHECK(got.value()->peer() == endpoint{address, port});
+  }
+}
+
 TEST_CASE("a dial that finds no address that works tells what the last one said") {
   hand_driven world;
   const deaf_port deaf;

@@ -169,6 +169,53 @@ TEST_CASE("only a name among the alternative ones counts, without patterns, unde
   CHECK(node.made.node->nodes().empty());
 }
 
+TEST_CASE("a signature over a weak hash, or by the certificate's own key, is refused") {
+  const tls_node node("n");
+  const auto refused = [&](const test_authority::wish& wanted, const std::string& logged) {
+    rude_tls_client client(node.name(), {.shows = home_authority().issue(wanted)});
+    CHECK_FALSE(client.refusal().empty());
+    CHECK(node.logs(logged));
+  };
+  refused({.uris = {"troupe:a@127.0.0.1"}, .weak_hash = true},
+          "(CA signature digest algorithm too weak)");
+  refused({.uris = {"troupe:a@127.0.0.1"}, .self_signed = true}, "(self-signed certificate)");
+  CHECK(node.made.node->nodes().empty());
+}
+
+TEST_CASE("what an authority may not sign for is refused, and constraints on URIs refuse all") {
+  const auto refused = [](const std::string& constraints, const test_authority::wish& wanted,
+                          const std::string& logged) {
+    const test_authority constrained(&home_authority(), constraints);
+    const tls_node node("n");
+    certificate_and_key shown = constrained.issue(wanted);
+    shown.certificate += constrained.certificate();
+    rude_tls_client client(node.name(), {.shows = shown});
+    CHECK_FALSE(client.refusal().empty());
+    CHECK(node.logs(logged));
+    CHECK(node.made.node->nodes().empty());
+  };
+  const std::vector<std::string> uris = {"troupe:a@127.0.0.1"};
+  const std::string ten = "permitted;IP:10.0.0.0/255.0.0.0";
+  refused(ten, {.uris = uris, .addresses = {"127.0.0.1"}}, "(permitted subtree violation)");
+  refused("excluded;IP:127.0.0.0/255.0.0.0", {.uris = uris, .addresses = {"127.0.0.1"}},
+          "(excluded subtree violation)");
+  // Nothing but an alternative name counts as a name, so none can be hidden in another field.
+  refused(ten, {.uris = uris, .addresses = {"127.0.0.1"}, .common_name = "10.0.0.1"},
+          "(permitted subtree violation)");
+  for (const std::string constraints : {"permitted;URI:127.0.0.1", "excluded;URI:10.0.0.1"})
+    refused(constraints, {.uris = uris}, "(unsupported or invalid name syntax)");
+}
+
+TEST_CASE("an authority whose constraints allow it lets its nodes in") {
+  const test_authority constrained(&home_authority(), "permitted;IP:127.0.0.0/255.0.0.0");
+  const tls_node node("n");
+  certificate_and_key shown =
+      constrained.issue({.uris = {"troupe:a@127.0.0.1"}, .addresses = {"127.0.0.1"}});
+  shown.certificate += constrained.certificate();
+  rude_tls_client client(node.name(), {.shows = shown});
+  CHECK(client.join("a@127.0.0.1:7777", true).empty());
+}
+
 TEST_CASE("a proof of the cookie that was made for another connection is refused") {
   const tls_node node("n");
   rude_tls_client client(node.name(), {.shows = for_a()});

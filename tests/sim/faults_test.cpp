@@ -24,9 +24,10 @@ struct where {
 // Two nodes that know each other, a collector of numbers on b, and on a one who sends a number each
 // 100 ms and one who keeps what it hears of b.
 struct pair_of_nodes {
-  explicit pair_of_nodes(std::uint64_t seed = 1) : w({.seed = seed}) {
-    a = &w.add_node("a");
-    b = &w.add_node("b", [this](sim_node& node) { collect(node); });
+  explicit pair_of_nodes(std::uint64_t seed = 1, troupe::net::node_options options = {})
+      : w({.seed = seed}) {
+    a = &w.add_node("a", {}, options);
+    b = &w.add_node("b", [this](sim_node& node) { collect(node); }, options);
     a->net().connect(b->name());
     watch(*a, seen_by_a);
     a->spawn([to = b->name()](context self) -> process {
@@ -343,6 +344,90 @@ TEST_CASE("a call that is passed on ends whatever crashes") {
     const int before = answered;
     w.eventually("calls are answered again", 30s, [&] { return answered > before + 10; });
     w.heal();
+    w.finish();
+  }
+}
+
+TEST_CASE(
+    "a delay longer than the tick time is silence, and what comes after it is not delivered") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    constexpr auto tick_time = 10s;
+    pair_of_nodes p(seed, {.tick_time = tick_time});
+    p.w.delay(*p.a, *p.b, 1min);
+    p.w.run_for(100ms);  // what was on its way
+    const std::size_t before = p.got.size();
+    const auto start = p.w.now();
+    REQUIRE(p.w.run_until([&] { return p.seen_by_b.size() == 2; }, 1min));
+    CHECK(p.w.now() - start >= 3 * tick_time / 4 - 100ms);
+    CHECK(p.w.now() - start <= 5 * tick_time / 4);
+    CHECK(p.seen_by_b.back() == "it was silent for the tick time");
+    // The other way is as fast as ever.
+    CHECK(p.w.run_until([&] { return p.seen_by_a.size() == 2; }, 100ms));
+    p.w.run_for(3min);  // no dial gets through in its time
+    CHECK(p.seen_by_a.size() == 2);
+    CHECK(p.got.size() == before);
+    p.w.heal();
+    CHECK(p.w.run_until([&] { return p.got.size() > before + 100; }, 1min));
+    CHECK(p.rising());
+    CHECK(std::adjacent_find(p.got.begin(), p.got.end()) == p.got.end());
+    p.w.finish();
+  }
+}
+
+TEST_CASE("with a tick time above it a delay of a minute takes nobody for dead and loses nothing") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    pair_of_nodes p(seed, {.tick_time = 2min});
+    p.w.delay(*p.a, *p.b, 1min);
+    p.w.run_for(10min);
+    CHECK(p.seen_by_a == std::vector<std::string>{"up"});
+    CHECK(p.seen_by_b == std::vector<std::string>{"up"});
+    REQUIRE(p.got.size() > 5300);
+    for (std::size_t i = 0; i < p.got.size(); ++i) REQUIRE(p.got[i] == static_cast<int>(i) + 1);
+    p.w.finish();
+  }
+}
+
+TEST_CASE("a node that cannot be reached is dialled less and less often, and others as ever") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    world w({.seed = seed});
+    auto& a = w.add_node("a");
+    auto& gone = w.add_node("gone");
+    auto& there = w.add_node("there");
+    w.crash(gone);
+    // A dial takes the time to the other machine and back; who calls between two is told at once.
+    constexpr auto way = 20ms;
+    w.delay(a, gone, way);
+    std::vector<troupe::steady_time> dials;
+    bool reached = false;
+    a.spawn([&, to = gone.name()](context self) -> process {
+      const troupe::destination nobody{"nobody", to};
+      for (;;) {
+        const auto start = self.now();
+        auto answer = co_await self.try_call(nobody, where{}, troupe::infinity);
+        reached = answer.reason() != exit_reason::noconnection;
+        if (!reached && self.now() - start > way) dials.push_back(start);
+        co_await self.sleep(10ms);
+      }
+    });
+    w.run_for(20s);
+    // From 0.1 s on, twice as long each time, up to 5 s, less a quarter at most.
+    auto pause = 100ms;
+    for (std::size_t i = 1; i < dials.size(); ++i) {
+      CHECK(dials[i] - dials[i - 1] >= 3 * pause / 4);
+      CHECK(dials[i] - dials[i - 1] <= pause + 200ms);
+      pause = std::min<std::chrono::milliseconds>(2 * pause, 5s);
+    }
+    CHECK(dials.size() >= 8);
+    const auto start = w.now();
+    a.net().connect(there.name());
+    CHECK(w.now() - start < 1s);
+    w.restart(gone);
+    CHECK(w.run_until([&] { return reached; }, 6s));
+    // That is over with the first that succeeds.
+    const std::size_t before = dials.size();
+    w.crash(gone);
+    w.run_for(1s);
+    CHECK(dials.size() > before + 1);
     w.finish();
   }
 }

@@ -44,6 +44,7 @@ void network::block(std::size_t from, std::size_t to, bool on) {
 
 void network::unblock_all() {
   blocked_.clear();
+  delays_.clear();
   for (const auto& [number, weak] : connections_)
     if (const auto c = weak.lock()) c->stalled_until = {};
   pump_all();
@@ -127,7 +128,9 @@ std::chrono::nanoseconds network::delay(std::size_t from, std::size_t to) {
   const auto [at, fresh] = latency_.try_emplace({from, to});
   if (fresh) at->second = draws_.between(options_.min_latency, options_.max_latency);
   const auto jittered = at->second + draws_.between(0ns, at->second / 4);
-  return draws_.one_in(1000) ? 10 * jittered : jittered;
+  const auto delayed = delays_.find({from, to});
+  return (draws_.one_in(1000) ? 10 * jittered : jittered) +
+         (delayed == delays_.end() ? 0ns : delayed->second);
 }
 
 // --- bytes --------------------------------------------------------------------------------------
@@ -360,10 +363,10 @@ void network::connect(host_transport& from, std::uint16_t port, steady_time limi
   };
   using result = io_result<std::unique_ptr<net::stream>>;
   const std::size_t to = machine_of(port);
+  const auto at = listeners_.find({port, to});
   if (!answers(from.index(), to)) {
     if (in.now() + dial_retry >= limit)
       return answer([] { return result(failure(io_errc::timed_out, "no answer")); },
-  const auto at = listeners_.find({port, to});
                     std::max(limit - in.now(), 0ns));
     in.at(*wire_, in.now() + dial_retry, [this, &from, port, limit, done] {
       if (*done) connect(from, port, limit, done);

@@ -96,6 +96,10 @@ class network {
   void unblock_all();
   // All bytes of the connections between the two are held up; new connections are not.
   void stall(std::size_t a, std::size_t b, std::chrono::nanoseconds time);
+  // So much longer takes what is sent from now on.
+  void delay_by(std::size_t from, std::size_t to, std::chrono::nanoseconds time) {
+    delays_[{from, to}] = time;
+  }
   // The connections between the two break, each at some byte.
   void cut(std::size_t a, std::size_t b);
   // The host's streams and listeners are gone; some of the bytes under way may arrive. Its machine
@@ -145,6 +149,7 @@ class network {
   std::set<std::pair<std::size_t, std::size_t>> blocked_;
   std::set<std::size_t> dark_;  // machines without power
   std::map<std::pair<std::size_t, std::size_t>, std::chrono::nanoseconds> latency_;
+  std::map<std::pair<std::size_t, std::size_t>, std::chrono::nanoseconds> delays_;  // beyond it
   std::map<address, listening> listeners_;
   std::map<std::uint16_t, std::size_t>
       machines_;  // the first that listened at a port: who dials it

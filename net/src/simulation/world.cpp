@@ -239,6 +239,11 @@ void world::stall(sim_node& a, sim_node& b, std::chrono::nanoseconds time) {
   network_->stall(a.index_, b.index_, time);
 }
 
+void world::delay(sim_node& from, sim_node& to, std::chrono::nanoseconds time) {
+  sim_.note("what goes from " + from.label_ + " to " + to.label_ + " is delayed");
+  network_->delay_by(from.index_, to.index_, time);
+}
+
 void world::cut(sim_node& a, sim_node& b) {
   sim_.note("the connections of " + a.label_ + " and " + b.label_ + " are cut");
   network_->cut(a.index_, b.index_);

@@ -174,6 +174,8 @@ class world {
   void partition_one_way(sim_node& from, sim_node& to);
   /// The connections of the two are held up for that time; new ones are not.
   void stall(sim_node& a, sim_node& b, std::chrono::nanoseconds time);
+  /// What goes from the one to the other takes so much longer, until `heal` or the next call.
+  void delay(sim_node& from, sim_node& to, std::chrono::nanoseconds time);
   /// The connections of the two break, each at some byte.
   void cut(sim_node& a, sim_node& b);
   /// The node's OS process is killed: nothing of it runs any more, no destructor either. Its peers
@@ -214,10 +216,10 @@ class world {
     std::chrono::nanoseconds mean;
     void (world::*strike)();
   };
-  void start(sim_node& node);
-  void check();
   sim_node& add(std::unique_ptr<sim_node> node, std::function<void(sim_node&)> boot,
                 net::node_options options);
+  void start(sim_node& node);
+  void check();
   void inject();
   void end_faults_due();
   void end_faults();
