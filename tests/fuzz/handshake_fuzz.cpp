@@ -76,18 +76,24 @@ class run {
         case 0: verdict_ = some_verdict(); break;
         case 1: time_out(e); break;
         case 2: give(e, any_bytes()); break;
+        case 3: decide(e); break;
         default: give(e, some_frame());
       }
     }
   }
 
  private:
-  std::optional<refusal> some_verdict() {
-    switch (in_.number(4)) {
-      case 0: return refusal::lost_tie;
-      case 1: return refusal::unavailable;
-      default: return std::nullopt;
+  admission_answer some_verdict() {
+    switch (in_.number(5)) {
+      case 0: return {refusal::lost_tie};
+      case 1: return {refusal::unavailable};
+      case 2: return admission_answer::not_yet();
+      default: return {};
     }
+  }
+
+  void decide(end& e) {
+    if (!e.over && e.shake.undecided()) note(e, e.shake.decide(verdict_));
   }
 
   // Its owner gives up.
@@ -157,11 +163,12 @@ class run {
     for (const end& other : ends_) partners += match(e, other);
     expect(partners == 1, "who is let in had one conversation with one other handshake");
     expect(peer.features == 4 && peer.protocol == newest_protocol, "both agree on what both have");
-    if (!e.dials) expect(!verdict_, "nobody is let in against the owner's word");
+    if (!e.dials)
+      expect(!verdict_.no && !verdict_.later, "nobody is let in against the owner's word");
   }
 
   script in_;
-  std::optional<refusal> verdict_;
+  admission_answer verdict_;
   std::vector<end> ends_;
   std::vector<body> seen_;
 };

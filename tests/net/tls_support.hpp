@@ -8,6 +8,7 @@
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -75,6 +76,24 @@ class rude_tls_client {
     boost::system::error_code failed;
     std::string all;
     return boost::asio::read(layer_.next_layer(), boost::asio::dynamic_buffer(all), failed);
+  }
+  // What a client of TLS says first, and no more.
+  void send_hello() {
+    SSL* const client = ::SSL_new(context_.native_handle());
+    BIO* const out = ::BIO_new(::BIO_s_mem());
+    ::SSL_set_bio(client, ::BIO_new(::BIO_s_mem()), out);
+    ::SSL_set_connect_state(client);
+    (void)::SSL_do_handshake(client);
+    std::string hello(static_cast<std::size_t>(BIO_pending(out)), '\0');
+    ::BIO_read(out, hello.data(), static_cast<int>(hello.size()));
+    ::SSL_free(client);
+    send_plain(hello);
+  }
+  // Waits for an answer of any kind: whether there is one before the end.
+  bool is_answered() {
+    boost::system::error_code failed;
+    std::array<char, 1> into{};
+    return layer_.next_layer().read_some(boost::asio::buffer(into), failed) > 0;
   }
   boost::system::error_code shake_hands() {
     boost::system::error_code failed;

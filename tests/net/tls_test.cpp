@@ -275,6 +275,35 @@ TEST_CASE("of many who never finish TLS the oldest are closed, and a good node j
   CHECK(many.front()->read_plain_to_end() == 0);
 }
 
+TEST_CASE("who has said something waits for its turn with TLS, which the next has when one ends") {
+  const tls_node node("n", {.setup_time = 1h, .max_tls_handshakes = 1});
+  auto first = std::make_unique<rude_tls_client>(node.name());
+  const rude_tls_client silent(node.name());  // which takes no turn
+  first->send_hello();
+  REQUIRE(first->is_answered());
+  rude_tls_client second(node.name());
+  second.send_hello();
+  rude_tls_client third(node.name());
+  third.send_hello();
+  first.reset();
+  CHECK(second.is_answered());
+  second.cut();
+  CHECK(third.is_answered());
+}
+
+TEST_CASE("who is slow with TLS makes room for those who wait, and a good node joins meanwhile") {
+  const tls_node node("n", {.setup_time = 4s, .max_tls_handshakes = 2});
+  std::vector<std::unique_ptr<rude_tls_client>> slow;
+  for (int i = 0; i < 6; ++i) {
+    slow.push_back(std::make_unique<rude_tls_client>(node.name()));
+    slow.back()->send_hello();
+  }
+  const tls_node good("g");
+  good.connect(node);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(slow[i]->read_plain_to_end() > 0);
+  CHECK(node.logs("its handshake of TLS was slow, and others wait"));
+}
+
 // --- files ---------------------------------------------------------------------------------------
 
 TEST_CASE("new connections use the files as they are then, and those that are up go on") {

@@ -22,6 +22,9 @@ namespace {
 // Warnings about what peers do: so many in ten seconds, then silence, so that nobody fills the log.
 constexpr int max_warnings = 20;
 constexpr std::chrono::seconds warning_window{10};
+// While others wait, a handshake of TLS may take so much of the setup time: as much as an answer
+// takes around the world, and so little that those who never answer do not keep others out.
+constexpr int parts_of_setup_time = 20;
 
 net::node_name parsed_name(const node_options& options) {
   std::string text = options.name;
@@ -143,6 +146,7 @@ void cluster::stop() {
 
 void cluster::close_all(std::unique_ptr<outside_wait::notice> done) {
   listener_ = nullptr;
+  next_turn_ = nullptr;
   stopped_ = std::move(done);
   for (const auto& s : std::vector(sessions_.begin(), sessions_.end())) {
     if (s->up())
@@ -362,6 +366,11 @@ void cluster::decide_about(const net::node_name& name) {
   for (const auto& s : undecided(name)) s->decide(may_join(s->claimed()));
 }
 
+namespace {
+// How far one has come that has not proved itself.
+int progress(const session& s) { return s.named() ? 2 : s.had_turn() ? 1 : 0; }
+}  // namespace
+
 void cluster::accepted(std::unique_ptr<stream> bytes) {
   std::size_t unproven = 0;
   session* first_to_go = nullptr;  // the oldest has had most of its time
@@ -369,7 +378,7 @@ void cluster::accepted(std::unique_ptr<stream> bytes) {
     if (s->up() || s->dialled()) continue;
     ++unproven;
     // Of a crowd that says nothing none is to stay in the place of one who goes on.
-    if (first_to_go == nullptr || (first_to_go->named() && !s->named())) first_to_go = s.get();
+    if (first_to_go == nullptr || progress(*s) < progress(*first_to_go)) first_to_go = s.get();
   }
   if (unproven > 0 && unproven >= options_.max_handshakes)
     first_to_go->fail("too many handshakes at once (node_options::max_handshakes)");
@@ -398,6 +407,37 @@ void cluster::drop_slower(const session& up) {
 void cluster::forget(const session& over) {
   std::erase_if(sessions_, [&](const auto& s) { return s.get() == &over; });
   if (sessions_.empty()) stopped_ = nullptr;
+}
+
+void cluster::give_turns() {
+  if (tls_ == nullptr || !open()) return;
+  for (;;) {
+    session* next = nullptr;
+    session* slowest = nullptr;
+    std::size_t under_way = 0;
+    for (const auto& s : sessions_) {
+      if (next == nullptr && s->waits_for_turn()) next = s.get();
+      if (!s->turn()) continue;
+      ++under_way;
+      if (slowest == nullptr || *s->turn() < *slowest->turn()) slowest = s.get();
+    }
+    next_turn_ = nullptr;
+    if (next == nullptr) return;
+    if (under_way == 0 || under_way < options_.max_tls_handshakes) {
+      next->take_turn();
+      continue;
+    }
+    const auto left =
+        *slowest->turn() + options_.setup_time / parts_of_setup_time - transport_.now();
+    if (left <= left.zero()) {
+      const std::string why =
+          "its handshake of TLS was slow, and others wait (node_options::max_tls_handshakes)";
+      note_refusal(nullptr, why);
+      return slowest->fail(why);  // which gives turns again
+    }
+    next_turn_ = transport_.after(left, [this] { give_turns(); });
+    return;
+  }
 }
 
 void cluster::note_refusal(const remote_node* dialled, const std::string& why) {

@@ -66,6 +66,8 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
                                        std::shared_ptr<remote_node> dialled);
   void drop_slower(const session& up);
   void forget(const session& over);
+  /// Who came in and has waited for its turn with TLS the longest has it, as long as there are any.
+  void give_turns();
   void came_up(const peer_info& peer);
   void went_down(const peer_info& peer, const std::string& why);
   void note_refusal(const remote_node* dialled, const std::string& why);
@@ -124,6 +126,7 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   // The executor's.
   std::unique_ptr<listener> listener_;
   std::list<std::shared_ptr<session>> sessions_;  // oldest first
+  std::unique_ptr<pending> next_turn_;            // when the slowest has had it for long enough
   std::vector<pid> subscribers_;
   std::map<std::string, pid> exchanges_;  // of process groups, by scope: their supervisors
   std::unique_ptr<troupe::internal::outside_wait::notice> stopped_;

@@ -57,22 +57,33 @@ void session::start() {
       self->end("no handshake in time: it waited for " +
                 std::string(self->handshake_ ? self->handshake_->waiting_for() : "that of TLS"));
   });
-  if (tls_context* const ours = cluster_.tls())
-    start_tls(*ours);
-  else
-    shake_hands(std::nullopt);
+  if (!cluster_.has_tls()) return shake_hands(std::nullopt);
+  if (dialled_) return start_tls();
+  // Who says nothing takes no turn; what it says is read when it has one.
+  stream_->await_bytes([self = shared_from_this()] {
+    if (self->ended_) return;
+    self->tls_ = tls_stage::waits;
+    self->cluster_.give_turns();
+  });
+}
+
+void session::take_turn() {
+  tls_ = tls_stage::under_way;
+  turn_ = cluster_.bytes().now();
+  start_tls();
 }
 
 // Within the time and number that hold for all who have not proved themselves.
-void session::start_tls(tls_context& ours) {
+void session::start_tls() {
   const auto side = dialled_ ? tls_side::dialler : tls_side::acceptor;
-  stream_->start_tls(ours, side, [self = shared_from_this()](io_result<tls_peer> secured) {
-    if (self->ended_) return;
-    if (secured)
-      self->shake_hands(std::move(*secured));
-    else
-      self->cannot_read(secured.error());
-  });
+  stream_->start_tls(*cluster_.tls(), side,
+                     [self = shared_from_this()](io_result<tls_peer> secured) {
+                       if (self->ended_) return;
+                       self->tls_ = tls_stage::over;
+                       if (!secured) return self->cannot_read(secured.error());
+                       self->shake_hands(std::move(*secured));
+                       self->cluster_.give_turns();
+                     });
 }
 
 void session::shake_hands(std::optional<tls_peer> secured) {
@@ -377,7 +388,9 @@ void session::end(const std::string& why) {
   } else if (!engine_ && remote_ != nullptr) {
     remote_->not_joined(*this, why);
   }
+  tls_ = tls_stage::over;
   cluster_.forget(*this);
+  cluster_.give_turns();
 }
 
 // --- what the connection asks for ---------------------------------------------------------------

@@ -53,6 +53,14 @@ class session final : public std::enable_shared_from_this<session>, private conn
   [[nodiscard]] const peer_info& peer() const noexcept { return *peer_; }
   /// Whether who dialled has said which node it is; not proved before it is up.
   [[nodiscard]] bool named() const noexcept { return claimed_.has_value(); }
+  /// Of one that came in over TLS: whether it has said something and waits for its turn; when that
+  /// was, while its handshake of TLS is under way; and whether it has come so far at all.
+  [[nodiscard]] bool waits_for_turn() const noexcept { return tls_ == tls_stage::waits; }
+  [[nodiscard]] std::optional<steady_time> turn() const noexcept {
+    return tls_ == tls_stage::under_way ? std::optional(turn_) : std::nullopt;
+  }
+  [[nodiscard]] bool had_turn() const noexcept { return tls_ >= tls_stage::under_way; }
+  void take_turn();
   /// Whether it said to be that node.
   [[nodiscard]] bool claims(const peer_info& node) const {
     return claimed_ && claimed_->name == node.name && claimed_->incarnation == node.incarnation;
@@ -84,7 +92,8 @@ class session final : public std::enable_shared_from_this<session>, private conn
   static constexpr std::size_t high_water = std::size_t{64} << 10;
 
  private:
-  void start_tls(tls_context& ours);
+  enum class tls_stage : std::uint8_t { none, waits, under_way, over };
+  void start_tls();
   void shake_hands(std::optional<tls_peer> secured);
   void read_on();
   void choose_read_bytes(std::size_t last);
@@ -161,6 +170,8 @@ class session final : public std::enable_shared_from_this<session>, private conn
   bool write_under_way_ = false;
   std::optional<std::string> leaving_;  // why it closes once all is written
   bool ended_ = false;
+  tls_stage tls_ = tls_stage::none;
+  steady_time turn_;
 
   std::unique_ptr<pending> deadline_;  // of the handshake
   std::unique_ptr<pending> tick_;

@@ -131,6 +131,14 @@ void tcp_stream::write_some(std::span<const std::byte> from, handler done) {
   });
 }
 
+void tcp_stream::await_bytes(std::function<void()> done) {
+  if (!begin(&connection::reading, 1, [done = std::move(done)](const auto&) { done(); })) return;
+  connection_->socket.async_wait(stream_socket::wait_read,
+                                 [c = connection_](const boost::system::error_code& failed) {
+                                   c->finish(&connection::reading, failed, 1);
+                                 });
+}
+
 // The handshake is the first thing read, so whatever ends a read ends it.
 void tcp_stream::start_tls(tls_context& ours, tls_side side, tls_handler done) {
   if (connection_->secured)

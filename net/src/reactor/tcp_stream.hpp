@@ -36,6 +36,7 @@ class tcp_stream final : public stream, reactor::guest {
 
   void read_some(std::span<std::byte> into, handler done) override;
   void write_some(std::span<const std::byte> from, handler done) override;
+  void await_bytes(std::function<void()> done) override;
   void start_tls(tls_context& ours, tls_side side, tls_handler done) override;
   void close() noexcept override;
   void reset() noexcept override;

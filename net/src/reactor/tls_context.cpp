@@ -58,6 +58,9 @@ std::string reason_of(const boost::system::error_code& failed) {
 
 }  // namespace
 
+void stream::await_bytes(std::function<void()>) {
+  throw std::logic_error("this transport has no TLS to wait for");
+}
 void stream::start_tls(tls_context&, tls_side, tls_handler) {
   throw std::logic_error("this transport has no TLS: leave node_options::tls empty with it");
 }

@@ -65,6 +65,9 @@ struct node_options {
   std::chrono::nanoseconds setup_time = std::chrono::seconds(5);
   /// Handshakes under way at once on connections that came in; of more, those that say least end.
   std::size_t max_handshakes = 256;
+  /// Of these, so many have their turn with TLS at once, which costs time and memory. The others
+  /// wait, unread; while any of them do, a turn is no longer than a twentieth of `setup_time`.
+  std::size_t max_tls_handshakes = 64;
   /// Longest message, encoded; see wire/limits.hpp.
   std::uint32_t max_message_bytes = 16 * 1024 * 1024;
   /// When more than this waits to be sent to one node, in bytes of memory, processes that send to

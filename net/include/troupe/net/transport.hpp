@@ -118,6 +118,10 @@ class stream {
   /// Writes as much as the way takes now; waits until it takes something. Conditions as for
   /// reading.
   virtual void write_some(std::span<const std::byte> from, handler done) = 0;
+  /// Calls back when there is something to read, or nothing more; reads nothing. For the use before
+  /// `start_tls`, as which it counts as a read. Throws std::logic_error if this transport has no
+  /// TLS.
+  virtual void await_bytes(std::function<void()> done);
   /// Goes on over TLS 1.3, with certificates on both sides. To be called once and first; nothing is
   /// read or written before the callback. In TLS the dialler is done before the acceptor has judged
   /// its certificate, so the first read may still give `tls`. No time limit: close or destroy the
