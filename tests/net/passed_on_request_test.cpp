@@ -86,8 +86,8 @@ TEST_CASE("the answer to a request that was passed on to a third node finds its 
   three_nodes nodes;
   const destination to = nodes.passes_on_to({"back", nodes.c->name()});
   nodes.a.system.run([&](context self) -> task<> {
-    const identified direct =
-        co_await self.call({"back", nodes.c->name()}, identify{0}, troupe::infinity);
+    const destination at_once{"back", nodes.c->name()};
+    const identified direct = co_await self.call(at_once, identify{0}, troupe::infinity);
     for (int i = 1; i <= 200; ++i) {  // more than may be unanswered at a time
       const identified answer = co_await self.call(to, identify{i}, troupe::infinity);
       CHECK(answer.number == i);

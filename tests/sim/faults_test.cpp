@@ -261,6 +261,38 @@ TEST_CASE("of two live nodes under one name the second is refused and the first 
   }
 }
 
+TEST_CASE("a node that was held up itself does not give the place of a live node away") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    twins t(seed);
+    t.w.always("a does not hear the second", [&] { return t.heard != 2; });
+    for (int i = 0; i < 20; ++i) {
+      t.w.pause(*t.a);
+      t.w.run_for(t.w.chance().between(0ns, 4s));
+      t.w.resume(*t.a);
+      t.w.run_for(t.w.chance().between(0ns, 1s));
+    }
+    t.w.run_for(10s);
+    CHECK(t.heard == 1);
+    CHECK(t.seen_by_a == std::vector<std::string>{"up"});
+    t.w.finish();
+  }
+}
+
+TEST_CASE("a node whose newcomer has gone meanwhile has the whole tick time to answer") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    twins t(seed);
+    t.w.run_for(t.w.chance().between(0ns, 5s));
+    t.w.pause(*t.n);
+    t.w.run_for(t.w.chance().between(0ns, 2400ms));  // less than half of the setup time
+    t.w.crash(*t.twin);
+    t.w.run_for(5s);
+    t.w.resume(*t.n);
+    t.w.run_for(5s);
+    CHECK(t.seen_by_a == std::vector<std::string>{"up"});
+    t.w.finish();
+  }
+}
+
 TEST_CASE("a node that answers no more makes room for one of its name long before the tick time") {
   for (const int how : {0, 1, 2})
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
@@ -324,8 +356,9 @@ TEST_CASE("a call that is passed on ends whatever crashes") {
     });
     auto& a = w.add_node("a");
     a.spawn([&, to = w.nodes()[1]->name()](context self) -> process {
+      const troupe::destination front{"front", to};
       for (int i = 1;; ++i) {
-        auto answer = co_await self.try_call({"front", to}, pass_me_on{i}, troupe::infinity);
+        auto answer = co_await self.try_call(front, pass_me_on{i}, troupe::infinity);
         if (answer && *answer != i) w.fail("the answer of another call");
         ++(answer ? answered : failed);
         co_await self.sleep(10ms);

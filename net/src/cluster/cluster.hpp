@@ -58,6 +58,9 @@ class cluster final : public distribution, public std::enable_shared_from_this<c
   [[nodiscard]] admission_answer may_join(const peer_info& peer);
   /// A newcomer is undecided: asks the node of its name that is connected.
   void ask_other(const net::node_name& name);
+  [[nodiscard]] bool awaits_place(const net::node_name& name) const {
+    return !undecided(name).empty();
+  }
   /// The node of that session lives: no other one of its name is let in.
   void answers(const session& up);
   /// The one that was connected is gone, or another one has come in its place.

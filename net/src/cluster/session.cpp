@@ -361,11 +361,12 @@ void session::ask() {
   flush();
 }
 
-// Over a slow way the answer is behind other bytes: while these come the node is not silent.
+// Over a slow way the answer is behind other bytes: while these come the node is not silent. If
+// nobody waits for its place any more it need not make room.
 void session::not_answered() {
   asked_ = nullptr;
   if (ended_ || leaving_) return;
-  if (heard_since_asked_) return cluster_.answers(*this);
+  if (heard_since_asked_ || !cluster_.awaits_place(peer_->name)) return cluster_.answers(*this);
   core::reached(cluster_.home(), "a node that did not answer made room for one of its name");
   end_silent("another node of its name has come, and it did not answer");
 }

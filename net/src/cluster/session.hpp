@@ -77,7 +77,8 @@ class session final : public std::enable_shared_from_this<session>, private conn
 
   /// Whether it can be found out at once whether the node lives; only once it is up.
   [[nodiscard]] bool can_ask() const noexcept { return (peer_->features & feature_ask) != 0; }
-  /// Finds out: within half of the setup time this ends, or `cluster::answers` is called.
+  /// Finds out: within half of the setup time this ends, if a newcomer waits for that then, or
+  /// `cluster::answers` is called.
   void ask();
 
   /// The node's index in pids here; only once it is up.
