@@ -34,6 +34,13 @@ struct fail {
 struct leave {
   exit_reason reason;
 };
+struct answer_of_another {
+  static constexpr std::string_view type_name = "server_test.answer_of_another";
+};
+// Nobody here asks it or answers it.
+struct passed_on {
+  using reply = answer_of_another;
+};
 struct shared_by_servers {
   static constexpr std::string_view type_name = "server_test.shared";
   using reply = int;
@@ -209,6 +216,18 @@ TEST_CASE("a node can decode what its servers handle, a type of two of them too"
     REQUIRE(found.type != nullptr);
     CHECK(found.type->kind == kind);
   }
+}
+
+TEST_CASE("a node can decode the answers to what its servers pass on to other nodes") {
+  checked_system sys;
+  class first : public troupe::server {
+   public:
+    using handles = messages<passed_on>;
+    void handle(troupe::request<passed_on>) {}
+  };
+  (void)sys->spawn<first>();
+  CHECK(troupe::find_message_type(troupe::message_kind::reply, answer_of_another::type_name).type !=
+        nullptr);
 }
 
 TEST_CASE("a server is found by name, typed or not, and its name is free when it has ended") {

@@ -222,16 +222,25 @@ constexpr auto list_entries(messages<Ts...>) {
   (add(called_type<Ts>(), &message_type_of<Ts>, entry_function<S, Ts>()), ...);
   return entries;
 }
+// That of the answer: a server may pass a request on to another node, and then its answer comes
+// back through this one.
+template <class T>
+constexpr const message_type* answered_type() {
+  if constexpr (request_message<T>)
+    return &message_type_of<reply_payload_of<T>>;
+  else
+    return nullptr;
+}
 // What a program that has a server of messages Ts can decode.
 template <class... Ts>
 constexpr auto list_types(messages<Ts...>) {
-  std::array<const message_type*, count_entries(messages<Ts...>{})> types{};
+  constexpr std::size_t requests = (std::size_t{request_message<Ts>} + ... + 0);
+  std::array<const message_type*, sizeof...(Ts) + 2 * requests> types{};
   [[maybe_unused]] std::size_t next = 0;
-  [[maybe_unused]] const auto add = [&](const message_type* called, const message_type* sent) {
-    if (called != nullptr) types[next++] = called;
-    types[next++] = sent;
+  [[maybe_unused]] const auto add = [&](const message_type* type) {
+    if (type != nullptr) types[next++] = type;
   };
-  (add(called_type<Ts>(), &message_type_of<Ts>), ...);
+  ((add(&message_type_of<Ts>), add(called_type<Ts>()), add(answered_type<Ts>())), ...);
   return types;
 }
 template <class S>
