@@ -105,11 +105,11 @@ void network::crash(host_transport& of, bool power_loss) {
 
 bool network::add_listener(host_transport& at, std::uint16_t& port,
                            net::transport::accept_handler accepted) {
+  if (unreached_.contains(at.index())) return true;
   if (port == 0)
-    for (port = first_free_port; machines_.contains(port);) ++port;
-  if (!listeners_.try_emplace({port, at.index()}, listening{&at, std::move(accepted)}).second)
-    return false;
-  machines_.try_emplace(port, at.index());
+    for (port = first_free_port; listeners_.contains(port);) ++port;
+  if (!listeners_.try_emplace(port, listening{&at, std::move(accepted)}).second) return false;
+  machines_[port] = at.index();
   return true;
 }
 
@@ -120,7 +120,7 @@ std::size_t network::machine_of(std::uint16_t port) const {
 }
 
 void network::remove_listener(std::uint16_t port, const host_transport& at) {
-  const auto found = listeners_.find({port, at.index()});
+  const auto found = listeners_.find(port);
   if (found != listeners_.end() && found->second.at == &at) listeners_.erase(found);
 }
 
@@ -362,8 +362,8 @@ void network::connect(host_transport& from, std::uint16_t port, steady_time limi
     });
   };
   using result = io_result<std::unique_ptr<net::stream>>;
+  const auto at = listeners_.find(port);
   const std::size_t to = machine_of(port);
-  const auto at = listeners_.find({port, to});
   if (!answers(from.index(), to)) {
     if (in.now() + dial_retry >= limit)
       return answer([] { return result(failure(io_errc::timed_out, "no answer")); },
@@ -392,7 +392,7 @@ void network::connect(host_transport& from, std::uint16_t port, steady_time limi
     living_ = connections_.size();
   }
   in.at(at->second.at->where(), later(in.now(), there), [this, c, port, accepting = at->second.at] {
-    const auto still = listeners_.find({port, accepting->index()});
+    const auto still = listeners_.find(port);
     if (still == listeners_.end() || still->second.at != accepting) {
       c->ends[1].at = nullptr;
       return send_reset(c, 0);

@@ -100,6 +100,8 @@ class network {
   void delay_by(std::size_t from, std::size_t to, std::chrono::nanoseconds time) {
     delays_[{from, to}] = time;
   }
+  // The machine dials others; its ports are those of another one for all who dial.
+  void hide(std::size_t machine) { unreached_.insert(machine); }
   // The connections between the two break, each at some byte.
   void cut(std::size_t a, std::size_t b);
   // The host's streams and listeners are gone; some of the bytes under way may arrive. Its machine
@@ -136,7 +138,6 @@ class network {
   void break_end(const std::shared_ptr<connection>& c, int side);
   void pump_all();
   [[nodiscard]] std::size_t machine_of(std::uint16_t port) const;
-  using address = std::pair<std::uint16_t, std::size_t>;  // port and machine
   template <class Visit>
   void each_between(std::size_t a, std::size_t b, Visit visit);
   [[nodiscard]] bool answers(std::size_t from, std::size_t to) const {
@@ -150,9 +151,9 @@ class network {
   std::set<std::size_t> dark_;  // machines without power
   std::map<std::pair<std::size_t, std::size_t>, std::chrono::nanoseconds> latency_;
   std::map<std::pair<std::size_t, std::size_t>, std::chrono::nanoseconds> delays_;  // beyond it
-  std::map<address, listening> listeners_;
-  std::map<std::uint16_t, std::size_t>
-      machines_;  // the first that listened at a port: who dials it
+  std::set<std::size_t> unreached_;  // machines that nobody can dial
+  std::map<std::uint16_t, listening> listeners_;
+  std::map<std::uint16_t, std::size_t> machines_;                   // that ever listened at a port
   std::map<std::uint32_t, std::weak_ptr<connection>> connections_;  // in the order of their making
   std::size_t living_ = 0;  // of them, when those that are over were last taken out
   std::uint32_t made_ = 0;

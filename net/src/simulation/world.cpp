@@ -73,6 +73,7 @@ sim_node& world::add_node(std::string label, std::function<void(sim_node&)> boot
 }
 
 sim_node& world::add_twin(const sim_node& of, std::function<void(sim_node&)> boot) {
+  network_->hide(nodes_.size());
   return add(std::unique_ptr<sim_node>(new sim_node(nodes_.size(), of.label_ + "'", of.name_)),
              std::move(boot), of.options_);
 }
