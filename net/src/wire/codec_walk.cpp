@@ -19,14 +19,11 @@ bool walk::fail(codec_error::cause what, const type_info& type, std::string_view
   return false;
 }
 
-bool walk::take(const type_info& type, std::uint64_t bytes) {
-  if (bytes > memory_left)
-    return fail(codec_error::cause::too_large, type,
-                "takes the message above the " + std::to_string(bounds.decoded_bytes()) +
-                    " bytes that one may take in memory; cut it in several messages, or raise "
-                    "max_message_bytes on all nodes");
-  memory_left -= bytes;
-  return true;
+bool walk::takes_too_much(const type_info& type) {
+  return fail(codec_error::cause::too_large, type,
+              "takes the message above the " + std::to_string(bounds.decoded_bytes()) +
+                  " bytes that one may take in memory; cut it in several messages, or raise "
+                  "max_message_bytes on all nodes");
 }
 
 bool walk::too_large(const type_info& type) {

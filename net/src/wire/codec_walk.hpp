@@ -65,7 +65,12 @@ struct walk {
 
   bool fail(codec_error::cause what, const type_info& type, std::string_view why);
   /// Accounts for memory that decoding the part takes.
-  bool take(const type_info& type, std::uint64_t bytes);
+  bool take(const type_info& type, std::uint64_t bytes) {
+    if (bytes > memory_left) return takes_too_much(type);
+    memory_left -= bytes;
+    return true;
+  }
+  bool takes_too_much(const type_info& type);
   bool too_large(const type_info& type);
   bool too_deep(const type_info& type);
 

@@ -66,7 +66,32 @@ void append_frame(std::vector<std::byte>& to, const send_frame& frame) {
   std::memcpy(at, frame.payload.data(), frame.payload.size());
 }
 
+namespace {
+
+// Most are short and to a pid: then each number is one byte, and each byte has its place.
+std::optional<send_frame> read_short_send(std::span<const std::byte> body) {
+  constexpr std::size_t head = 17;
+  if (body.size() < head || body.size() >= 2 + 0x80) return std::nullopt;
+  const auto* const at = reinterpret_cast<const std::uint8_t*>(body.data());
+  const auto reaches_end = [&](std::size_t length) {
+    return at[length] == body.size() - length - 1;
+  };
+  if (at[0] != send_tag || !reaches_end(1) || at[2] != to_tag || at[11] != message_tag ||
+      !reaches_end(12) || at[13] != type_tag || at[14] >= 0x80 || at[15] != payload_tag ||
+      !reaches_end(16))
+    return std::nullopt;
+  std::uint64_t target = 0;
+  google::protobuf::io::CodedInputStream::ReadLittleEndian64FromArray(at + 3, &target);
+  return send_frame{.target = target,
+                    .type = at[14],
+                    .payload = {reinterpret_cast<const char*>(at + head), body.size() - head}};
+}
+
+}  // namespace
+
 std::optional<send_frame> read_send(std::span<const std::byte> body) {
+  if (const auto plain = read_short_send(body)) [[likely]]
+    return plain;
   body_reader in(body);
   send_frame frame;
   in.expect(send_tag);
