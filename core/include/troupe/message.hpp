@@ -78,6 +78,7 @@ template <class Fields>
 inline constexpr bool plain_fields = false;
 template <class... Fields>
 inline constexpr bool plain_fields<field_list<Fields...>> =
+    // NOLINTNEXTLINE(misc-redundant-expression): two fields may have one type
     ((!is_reference<Fields> && type_of<std::remove_const_t<Fields>>.form < shape::record) && ...);
 
 template <class... Above, class... Fields>
