@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "net/certificates.hpp"
+#include "net/client_hello.hpp"
 #include "net/cluster_support.hpp"
 #include "protocol/handshake.hpp"
 #include "wire/frame_splitter.hpp"
@@ -78,17 +79,7 @@ class rude_tls_client {
     return boost::asio::read(layer_.next_layer(), boost::asio::dynamic_buffer(all), failed);
   }
   // What a client of TLS says first, and no more.
-  void send_hello() {
-    SSL* const client = ::SSL_new(context_.native_handle());
-    BIO* const out = ::BIO_new(::BIO_s_mem());
-    ::SSL_set_bio(client, ::BIO_new(::BIO_s_mem()), out);
-    ::SSL_set_connect_state(client);
-    (void)::SSL_do_handshake(client);
-    std::string hello(static_cast<std::size_t>(BIO_pending(out)), '\0');
-    ::BIO_read(out, hello.data(), static_cast<int>(hello.size()));
-    ::SSL_free(client);
-    send_plain(hello);
-  }
+  void send_hello() { send_plain(client_hello(context_.native_handle())); }
   // Waits for an answer of any kind: whether there is one before the end.
   bool is_answered() {
     boost::system::error_code failed;

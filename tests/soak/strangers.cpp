@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "net/client_hello.hpp"
 #include "net/detour.hpp"
 #include "soak.hpp"
 
@@ -41,17 +42,9 @@ void allow_descriptors(std::size_t many) {
                              " descriptors: raise `ulimit -Hn`");
 }
 
-// What a client of TLS says first.
 std::string client_hello() {
   SSL_CTX* const context = ::SSL_CTX_new(::TLS_client_method());
-  SSL* const client = ::SSL_new(context);
-  BIO* const out = ::BIO_new(::BIO_s_mem());
-  ::SSL_set_bio(client, ::BIO_new(::BIO_s_mem()), out);
-  ::SSL_set_connect_state(client);
-  (void)::SSL_do_handshake(client);
-  std::string hello(static_cast<std::size_t>(BIO_pending(out)), '\0');
-  ::BIO_read(out, hello.data(), static_cast<int>(hello.size()));
-  ::SSL_free(client);
+  std::string hello = troupe_test::client_hello(context);
   ::SSL_CTX_free(context);
   return hello;
 }

@@ -35,11 +35,6 @@ struct await_joined {
   using reply = peer_joined;
 };
 
-// And not as it was asked to.
-bool failed(const child_end& end) {
-  return end.status != 0 || (end.signal != 0 && end.signal != SIGTERM);
-}
-
 // One after the other, so that what a peer says about its failure is heard before its end is seen.
 process watch(context self, pid owner, descriptor control, descriptor end) {
   self.send(owner,
@@ -214,7 +209,7 @@ void peer_process::on_ended() {
   if (!joined_)
     fail("its program " + to_string(end) +
          " before its node had joined; its standard error may tell why");
-  if (failed(end) || end.signal != 0) exit_as(end);
+  if (end.signal != 0 || end.status != 0) exit_as(end);
   ended_ = true;
 }
 
@@ -236,7 +231,8 @@ task<> peer_process::stop(exit_reason why) {
   const std::optional<child_end> end = ended ? child_->try_reap() : std::nullopt;
   child_.reset();  // killed, if it is still there
   if (ended) co_await hear_the_rest();
-  if (end && failed(*end)) exit_as(*end);  // on its way out, or before it was asked
+  // Not as it was asked to: on its way out, or before it was asked.
+  if (end && (end->status != 0 || (end->signal != 0 && end->signal != SIGTERM))) exit_as(*end);
   self_.exit(std::move(why));
 }
 

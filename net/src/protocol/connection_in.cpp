@@ -149,15 +149,13 @@ std::optional<std::string> connection::on_send(const send_frame& f) {
   if (f.named && name == nullptr) return undefined_name;
   taken what = take_value(f.type, f.payload, message_kind::value);
   if (what.broken) return what.why;
-  if (what.value && !f.named) {
-    host_.receive(ours(f.target), std::move(what.value), f.payload.size());
-    return std::nullopt;
-  }
-  const destination to = f.named ? destination(name->text) : destination(ours(f.target));
-  if (what.value)
-    host_.receive(to, std::move(what.value), f.payload.size());
+  if (!what.value)
+    host_.warn("a message to " + (f.named ? name->text : to_string(ours(f.target))) +
+               " was dropped: " + what.why);
+  else if (f.named)
+    host_.receive(destination(name->text), std::move(what.value), f.payload.size());
   else
-    host_.warn("a message to " + to_string(to) + " was dropped: " + what.why);
+    host_.receive(ours(f.target), std::move(what.value), f.payload.size());
   return std::nullopt;
 }
 
