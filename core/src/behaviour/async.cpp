@@ -201,7 +201,9 @@ task<> await_job(job_handle& one, std::chrono::nanoseconds limit) {
   co_await await_jobs({&all, 1}, until::all_done, wait_limit(limit));
 }
 
-steady_time wait_limit(std::chrono::nanoseconds limit) { return call_header(limit).deadline; }
+steady_time wait_limit(std::chrono::nanoseconds limit) {
+  return give_up_time(call_header(limit), limit);
+}
 
 void check_jobs(job_handles all) {
   const auto refuse = [](const job_handle::state& job, exit_reason why) {
