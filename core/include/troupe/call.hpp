@@ -4,8 +4,7 @@
 
 namespace troupe {
 
-/// How long a call waits unless told otherwise: OTP's gen_server:call. The limit of a call is never
-/// over early; one of a second or more may be over 1/20 s late.
+/// How long a call waits unless told otherwise: OTP's gen_server:call.
 inline constexpr std::chrono::seconds default_call_timeout{5};
 
 /// A request that was sent and whose reply is awaited later: `auto a = self.send_request(p, q{});`
@@ -15,8 +14,8 @@ template <request_message T>
 class [[nodiscard]] pending_reply {
  public:
   pending_reply(const destination& to, T body, std::chrono::nanoseconds timeout) {
-    const auto header = internal::call_header(timeout);
-    give_up_ = internal::give_up_time(header, timeout);
+    auto header = internal::call_header(timeout);
+    deadline_ = header.deadline;
     internal::send_call(slot_, to, internal::make_request(slot_, std::move(body), header), false);
   }
 
@@ -24,7 +23,7 @@ class [[nodiscard]] pending_reply {
     explicit awaiter(pending_reply& owner) : reply_wait(owner.slot_), pending(owner) {}
     [[nodiscard]] bool await_ready() { return ready(); }
     void await_suspend(std::coroutine_handle<> leaf) {
-      arm_until(pending.give_up_);
+      arm_until(pending.deadline_);
       suspend(leaf);
     }
     result<typename T::reply> await_resume() {
@@ -38,7 +37,7 @@ class [[nodiscard]] pending_reply {
 
  private:
   internal::reply_slot slot_;
-  steady_time give_up_;
+  steady_time deadline_;
 };
 
 namespace internal {
@@ -53,10 +52,10 @@ class [[nodiscard("co_await it")]] call_awaiter {
 
   [[nodiscard]] bool await_ready() noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> leaf) {
-    const auto header = call_header(timeout_);
+    auto header = call_header(timeout_);
     send_call(slot_, to_, make_request(slot_, std::move(body_), header), true);
     if (wait_.ready()) return false;  // refused at once
-    wait_.arm_until(give_up_time(header, timeout_));
+    wait_.arm_until(header.deadline);
     wait_.suspend(leaf);
     return true;
   }
