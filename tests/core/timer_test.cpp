@@ -248,6 +248,54 @@ TEST_CASE("the limit of a receive that is over does not disturb what the process
   });
 }
 
+TEST_CASE("a wait may be shorter than what was left of the limit before it, and then longer") {
+  fixture f;
+  f.sys->run([&](context self) -> task<> {
+    const pid waiter = self.spawn(
+        [](context me, pid to) -> process {
+          (void)co_await me.receive_within<tock>(1h);
+          co_await me.sleep(10ms);
+          me.send(to, tick{1});
+          (void)co_await me.receive_within<tock>(10s);
+          me.send(to, tick{2});
+        },
+        self.id());
+    self.send(waiter, tock{});
+    co_await settle(self);
+    co_await f.pass(self, 10ms - 1ns);
+    CHECK(co_await ticks(self) == numbers{});
+    co_await f.pass(self, 1ns + timer_tick);
+    CHECK(co_await ticks(self) == numbers{1});
+    co_await f.pass(self, 10s - 1ns);
+    CHECK(co_await ticks(self) == numbers{});
+    co_await f.pass(self, 1ns + timer_tick);
+    CHECK(co_await ticks(self) == numbers{2});
+  });
+}
+
+TEST_CASE("a limit holds while the worker on which the process waited before is held up",
+          "[threads]") {
+  checked_system sys({.workers = 2});
+  sys->run([](context self) -> task<> {
+    for (int i = 0; i < 20; ++i) {
+      self.send_after(1ms, self, tock{i});
+      const bool came = (co_await self.receive_within<tock>(20ms)).has_value();
+      std::atomic<bool> let_go = false;
+      const auto holder = self.spawn_monitor(
+          [](context me, pid to, std::atomic<bool>* until) -> process {
+            me.send(to, tick{0});
+            while (!*until) std::this_thread::yield();
+            co_return;
+          },
+          self.id(), &let_go);
+      (void)co_await self.receive<tick>();  // so that we are on the other worker now
+      if (came) CHECK(!co_await self.receive_within<tock>(20ms));
+      let_go = true;
+      (void)co_await self.receive<down>([&](const down& d) { return d.ref == holder.ref; });
+    }
+  });
+}
+
 TEST_CASE("a message that is there before the process looks again wins over the limit") {
   fixture f;
   f.sys->run([&](context self) -> task<> {
@@ -263,6 +311,16 @@ TEST_CASE("a message that is there before the process looks again wins over the 
     co_await settle(self);
     CHECK(co_await ticks(self) == numbers{8});
   });
+}
+
+TEST_CASE("coarse time is never after the time and never earlier than it says") {
+  const auto time = troupe::make_real_clock();
+  for (int i = 0; i < 1'000; ++i) {
+    const auto before = time->now();
+    const auto coarse = time->coarse();
+    CHECK(before <= coarse + time->lag());
+    CHECK(coarse <= time->now());
+  }
 }
 
 TEST_CASE("sleep ends when its time is over, whatever arrives meanwhile stays") {

@@ -4,7 +4,8 @@
 
 namespace troupe {
 
-/// How long a call waits unless told otherwise: OTP's gen_server:call.
+/// How long a call waits unless told otherwise: OTP's gen_server:call. The limit of a call is never
+/// over early; one of a second or more may be over 1/20 s late.
 inline constexpr std::chrono::seconds default_call_timeout{5};
 
 /// A request that was sent and whose reply is awaited later: `auto a = self.send_request(p, q{});`
@@ -14,8 +15,8 @@ template <request_message T>
 class [[nodiscard]] pending_reply {
  public:
   pending_reply(const destination& to, T body, std::chrono::nanoseconds timeout) {
-    auto header = internal::call_header(timeout);
-    deadline_ = header.deadline;
+    const auto header = internal::call_header(timeout);
+    give_up_ = internal::give_up_time(header, timeout);
     internal::send_call(slot_, to, internal::make_request(slot_, std::move(body), header), false);
   }
 
@@ -23,7 +24,7 @@ class [[nodiscard]] pending_reply {
     explicit awaiter(pending_reply& owner) : reply_wait(owner.slot_), pending(owner) {}
     [[nodiscard]] bool await_ready() { return ready(); }
     void await_suspend(std::coroutine_handle<> leaf) {
-      arm_until(pending.deadline_);
+      arm_until(pending.give_up_);
       suspend(leaf);
     }
     result<typename T::reply> await_resume() {
@@ -37,7 +38,7 @@ class [[nodiscard]] pending_reply {
 
  private:
   internal::reply_slot slot_;
-  steady_time deadline_;
+  steady_time give_up_;
 };
 
 namespace internal {
@@ -52,10 +53,10 @@ class [[nodiscard("co_await it")]] call_awaiter {
 
   [[nodiscard]] bool await_ready() noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> leaf) {
-    auto header = call_header(timeout_);
+    const auto header = call_header(timeout_);
     send_call(slot_, to_, make_request(slot_, std::move(body_), header), true);
     if (wait_.ready()) return false;  // refused at once
-    wait_.arm_until(header.deadline);
+    wait_.arm_until(give_up_time(header, timeout_));
     wait_.suspend(leaf);
     return true;
   }

@@ -48,6 +48,7 @@ struct [[nodiscard("co_await it")]] operation_wait : wait {
   static constexpr void await_resume() noexcept {}
 
   operation& work;
+  std::uint64_t token = 0;  // tells its completion from those of others
   bool done = false;
   bool asked_to_end = false;
 };

@@ -109,7 +109,7 @@ class [[nodiscard]] request {
   [[nodiscard]] T* operator->() noexcept { return &body_; }
   /// Who waits for the answer.
   [[nodiscard]] pid from() const noexcept { return header_.reply_to; }
-  /// When the caller stops waiting.
+  /// The caller waits until then at least; with the real clock perhaps 1/20 s longer.
   [[nodiscard]] steady_time deadline() const noexcept { return header_.deadline; }
 
   /// Answers. Throws std::logic_error if it was answered before.
@@ -172,6 +172,9 @@ message_node* make_request(reply_slot& slot, T body, const request_header& heade
 // The header of a call that the running process makes now: its address and the deadline, which is
 // never later than that of the request it is serving.
 [[nodiscard]] request_header call_header(std::chrono::nanoseconds timeout);
+// Until when its caller waits.
+[[nodiscard]] steady_time give_up_time(const request_header& sent,
+                                       std::chrono::nanoseconds timeout);
 // Sends it from the running process. Who waits for the reply at once waits in vain if it asks
 // itself: that fails here.
 void send_call(reply_slot& slot, const destination& to, message_node* request, bool waits_at_once);

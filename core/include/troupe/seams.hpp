@@ -20,8 +20,9 @@ class clock {
  public:
   virtual ~clock() = default;
   [[nodiscard]] virtual steady_time now() const noexcept = 0;
-  /// The same to within some milliseconds, never later, and cheaper: to see that a time is over.
+  /// The same, or up to lag() earlier, and cheaper.
   [[nodiscard]] virtual steady_time coarse() const noexcept { return now(); }
+  [[nodiscard]] virtual std::chrono::nanoseconds lag() const noexcept { return {}; }
   [[nodiscard]] virtual std::chrono::system_clock::time_point wall() const noexcept = 0;
 };
 

@@ -59,7 +59,7 @@ struct tree_options {
 /// What lives in a system now, summed over its workers; exact when nothing runs.
 struct system_counts {
   std::int64_t processes = 0;
-  std::int64_t timers = 0;
+  std::int64_t timers = 0;    // armed by send_after
   std::int64_t links = 0;     // ends of links: two for each link between processes here
   std::int64_t monitors = 0;  // set by processes here
   std::int64_t names = 0;

@@ -15,11 +15,8 @@ inline constexpr std::chrono::nanoseconds infinity = std::chrono::nanoseconds::m
 namespace internal {
 
 struct process_slot;
-struct timer;
 struct wait;
 
-// Stops it, and gives up the caller's hold; true if it had not fired.
-bool disarm(timer* t) noexcept;
 // What `receive_wait` waits for.
 bool receive_over(wait& self, process_slot& slot);
 
@@ -27,23 +24,19 @@ struct wait {
   wait() = default;
   wait(const wait&) = delete;
   wait& operator=(const wait&) = delete;
-  ~wait() {
-    if (timeout != nullptr) disarm(timeout);
-  }
 
   // Whether the process can go on; looks at what arrived since the last look.
   bool (*over)(wait& self, process_slot& slot) = nullptr;
   // For what must not be destroyed while it is under way: asks it to end early. Else null.
   void (*interrupt)(wait& self) noexcept = nullptr;
-  std::uint64_t token = 0;  // tells our timeout from those of waits that are over
-  timer* timeout = nullptr;
+  steady_time deadline = steady_time::max();
   bool expired = false;
 
   // The awaiter protocol, shared by all waits.
   [[nodiscard]] bool ready();
   void suspend(std::coroutine_handle<> leaf) noexcept;
   void arm(std::chrono::nanoseconds limit);
-  void arm_until(steady_time deadline);
+  void arm_until(steady_time time);
 };
 
 // Waits for the first message in the mailbox that one of the clauses accepts; what no clause

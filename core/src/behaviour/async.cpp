@@ -146,8 +146,7 @@ void job_handle::detach() {
 
 class [[nodiscard]] results_wait : public wait {
  public:
-  results_wait(job_handles all, until what, steady_time deadline)
-      : all_(all), what_(what), deadline_(deadline) {
+  results_wait(job_handles all, until what, steady_time end) : all_(all), what_(what), end_(end) {
     for (const job_handle* one : all) (void)one->done();  // throws in a stranger
     over = [](wait& self, process_slot&) {
       return self.expired || static_cast<results_wait&>(self).satisfied();
@@ -156,14 +155,14 @@ class [[nodiscard]] results_wait : public wait {
   [[nodiscard]] bool await_ready() {
     if (ready()) return true;
     process_slot& slot = *running.slot;
-    if (slot.ending || slot.yielded || running.home->options.time->now() < deadline_) return false;
+    if (slot.ending || slot.yielded || running.home->options.time->now() < end_) return false;
     expired = true;
     if (running.budget-- > 0) return true;
     slot.yielded = true;  // others have their turn first
     return false;
   }
   void await_suspend(std::coroutine_handle<> leaf) {
-    if (!expired) arm_until(deadline_);
+    if (!expired) arm_until(end_);
     suspend(leaf);
   }
   static constexpr void await_resume() noexcept {}
@@ -187,7 +186,7 @@ class [[nodiscard]] results_wait : public wait {
 
   job_handles all_;
   until what_;
-  steady_time deadline_;
+  steady_time end_;
   std::size_t seen_ = 0;  // so many, the first ones, are done
 };
 
@@ -201,7 +200,9 @@ task<> await_job(job_handle& one, std::chrono::nanoseconds limit) {
   co_await await_jobs({&all, 1}, until::all_done, wait_limit(limit));
 }
 
-steady_time wait_limit(std::chrono::nanoseconds limit) { return call_header(limit).deadline; }
+steady_time wait_limit(std::chrono::nanoseconds limit) {
+  return give_up_time(call_header(limit), limit);
+}
 
 void check_jobs(job_handles all) {
   const auto refuse = [](const job_handle::state& job, exit_reason why) {

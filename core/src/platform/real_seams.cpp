@@ -24,6 +24,8 @@ class real_clock final : public clock {
     ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);  // steady_clock's, as of the last tick
     return steady_time(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
   }
+  // A tick is 10 ms at most; the rest is for a machine that is late with it.
+  std::chrono::nanoseconds lag() const noexcept override { return std::chrono::milliseconds(50); }
   std::chrono::system_clock::time_point wall() const noexcept override {
     return std::chrono::system_clock::now();
   }

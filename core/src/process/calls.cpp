@@ -11,6 +11,11 @@ exit_reason no_reply() {
   return exit_reason::error("troupe::no_reply", "the request was destroyed without a reply");
 }
 
+// A limit from this on is counted without an exact look at the clock, which would be a sixth of the
+// time that a call takes: the callee gets up to clock::lag() less, and the caller waits up to that
+// much more.
+static constexpr std::chrono::nanoseconds long_limit = std::chrono::seconds(1);
+
 request_header call_header(std::chrono::nanoseconds timeout) {
   process_slot& slot = *running.slot;
   engine& home = *running.home;
@@ -18,9 +23,16 @@ request_header call_header(std::chrono::nanoseconds timeout) {
   header.home = &home;
   header.reply_to = id_of(slot);
   header.deadline = ties_of(slot).serving;
-  if (timeout != infinity)
-    header.deadline = std::min(header.deadline, later(home.options.time->now(), timeout));
+  if (timeout == infinity) return header;
+  const clock& time = *home.options.time;
+  const steady_time now = timeout < long_limit ? time.now() : time.coarse();
+  header.deadline = std::min(header.deadline, later(now, timeout));
   return header;
+}
+
+steady_time give_up_time(const request_header& sent, std::chrono::nanoseconds timeout) {
+  if (timeout < long_limit) return sent.deadline;
+  return later(sent.deadline, running.home->options.time->lag());
 }
 
 void send_call(reply_slot& slot, const destination& to, message_node* request, bool waits_at_once) {

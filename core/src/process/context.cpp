@@ -179,7 +179,7 @@ timer_ref context::arm_send(std::chrono::nanoseconds delay, const destination& t
     ties.timers_to_sweep = std::max<std::size_t>(64, 2 * ties.timers.size());
   }
   const timer_ref ref{internal::next_number(slot)};
-  ties.timers.emplace(ref, internal::arm_timer(home(), later(now(), delay), id(), 0, node, to));
+  ties.timers.emplace(ref, internal::arm_send(home(), later(now(), delay), id(), node, to));
   return ref;
 }
 

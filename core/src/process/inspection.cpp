@@ -25,7 +25,7 @@ class [[nodiscard]] inspect_awaiter {
     request_header header = call_header(limit_);
     header.ref = slot_.ref;
     send(process_, make_node<inspect_sent>(header));
-    wait_.arm_until(header.deadline);
+    wait_.arm_until(give_up_time(header, limit_));
     wait_.suspend(leaf);
   }
   std::optional<inspection> await_resume() {

@@ -42,6 +42,7 @@ void bounce_all(engine& home, pid self, message_node* list, const exit_reason& r
 void cancel_all_timers(relations& ties) noexcept {
   for (const auto& [ref, t] : ties.timers) disarm(t);
   ties.timers.clear();
+  if (ties.wake_up != nullptr) disarm(std::exchange(ties.wake_up, nullptr));
 }
 
 void drop_names(engine& home, relations& ties, pid self) noexcept {

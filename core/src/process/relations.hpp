@@ -44,6 +44,7 @@ struct relations {
   std::map<monitor_ref, destination> monitors;     // set by this process
   std::set<std::pair<pid, monitor_ref>> watchers;  // monitors on this process
   std::map<timer_ref, timer*> timers;              // each held until it is cancelled or swept
+  timer* wake_up = nullptr;                        // for the waits of this process: wake_by
   std::size_t timers_to_sweep = 64;
   std::vector<std::string> names;
   std::vector<std::unique_ptr<kept_until_end>> kept;
@@ -96,6 +97,8 @@ void unlink_reply(relations& ties, reply_slot& place) noexcept;
 [[nodiscard]] bool is_for_sys(const process_slot& slot, const message_node& node) noexcept;
 void answer_for_sys(process_slot& slot, message_node* asked);
 
+// The outside has done what the process waits for.
+void take_completion(process_slot& slot, std::uint64_t token);
 // The call that the process waits in, if it does.
 [[nodiscard]] reply_slot* awaited_reply(const process_slot& slot) noexcept;
 [[nodiscard]] exit_reason no_reply();

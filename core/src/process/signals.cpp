@@ -7,6 +7,7 @@
 #include "process/mailbox_bounds.hpp"
 #include "process/own_queue.hpp"
 #include "process/relations.hpp"
+#include "process/timers.hpp"
 #include "runtime/workplace.hpp"
 
 namespace troupe::internal {
@@ -78,16 +79,6 @@ void take_down(process_slot& slot, down_sent& sent) {
     return reached(*running.home, "a down came for a monitor that was taken back");
   count(&tally::monitors, -1);
   enqueue_own(slot, make_node<down>(std::move(sent.what)));
-}
-
-void take_timeout(process_slot& slot, std::uint64_t token) {
-  wait* const w = slot.what->waiting;
-  if (w != nullptr && w->token == token) w->expired = true;
-}
-
-void take_completion(process_slot& slot, std::uint64_t token) {
-  wait* const w = slot.what->waiting;
-  if (w != nullptr && w->token == token) static_cast<operation_wait*>(w)->done = true;
 }
 
 // It is told in a crash report: a bound that kills is there to be noticed.
@@ -189,10 +180,8 @@ void raise_mailbox_alarm(process_slot& slot) {
 bool is_stale_request(message_node& node) {
   auto& header = *static_cast<request_header*>(node.payload());
   if (header.deadline == steady_time::max()) return false;
-  constexpr std::chrono::milliseconds more_than_coarse_lags{50};
   const clock& time = *running.home->options.time;
-  if (header.deadline - time.coarse() > more_than_coarse_lags || header.deadline > time.now())
-    return false;
+  if (header.deadline - time.coarse() > time.lag() || header.deadline > time.now()) return false;
   reached(*running.home, "a request was skipped because its caller had given up");
   count(&tally::expired, 1);
   // Nobody here waits any more; a node that asked for one of its processes keeps a note until it

@@ -133,9 +133,9 @@ bool take_turn(process_slot& slot) {
 
 void fire(engine& home, timer& due) noexcept {
   if (!due.claim(timer_state::fired)) return;
-  count(&tally::timers, -1);
   message_node* const node = std::exchange(due.node, nullptr);
-  if (node == nullptr) return home.deliver(due.waiter, make_node<timeout_sent>(due.token));
+  if (node == nullptr) return home.deliver(due.owner, make_node<timeout_sent>(due.token));
+  count(&tally::timers, -1);
   const destination& to = due.target;
   const bool here = to.named() ? to.node().empty() : to.id().local();
   if (!here) return home.deliver(to, node);

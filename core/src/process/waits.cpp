@@ -129,11 +129,9 @@ void wait::arm(std::chrono::nanoseconds limit) {
   if (limit != infinity) arm_until(later(running.home->options.time->now(), limit));
 }
 
-void wait::arm_until(steady_time deadline) {
-  if (deadline == steady_time::max()) return;
-  process_slot& slot = *running.slot;
-  token = next_number(slot);
-  timeout = arm_timer(*running.home, deadline, id_of(slot), token);
+void wait::arm_until(steady_time time) {
+  deadline = time;
+  if (time != steady_time::max()) wake_by(*running.slot, time);
 }
 
 // --- receive ------------------------------------------------------------------------------------
@@ -218,12 +216,23 @@ void yield_wait::await_suspend(std::coroutine_handle<> leaf) noexcept {
 
 // --- operations outside the scheduler ---
 
+static bool operation_over(wait& self, process_slot&) {
+  return static_cast<operation_wait&>(self).done;
+}
+
 operation_wait::operation_wait(operation& what) : work(what) {
-  over = [](wait& self, process_slot&) { return static_cast<operation_wait&>(self).done; };
+  over = operation_over;
   interrupt = [](wait& self) noexcept {
     auto& w = static_cast<operation_wait&>(self);
     if (!std::exchange(w.asked_to_end, true)) w.work.cancel();
   };
+}
+
+void take_completion(process_slot& slot, std::uint64_t token) {
+  wait* const w = slot.what->waiting;
+  if (w == nullptr || w->over != operation_over) return;
+  auto& operation = static_cast<operation_wait&>(*w);
+  operation.done = operation.done || operation.token == token;
 }
 
 void operation_wait::await_suspend(std::coroutine_handle<> leaf) {

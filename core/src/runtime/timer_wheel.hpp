@@ -13,7 +13,7 @@ namespace troupe::internal {
 
 class timer_wheel;
 
-// One timer. What it does when it fires: sends `node`, or, without one, a timeout to `waiter`.
+// One timer. What it does when it fires: sends `node`, or, without one, a timeout to `owner`.
 struct timer : timer_claim<std_sync> {
   bool in_wheel = false;  // owner of the wheel
   timer* next = nullptr;  // neighbours in the wheel, owner only
@@ -22,7 +22,7 @@ struct timer : timer_claim<std_sync> {
   timer_wheel* home = nullptr;
   steady_time deadline;
   std::uint64_t sequence = 0;  // equal deadlines fire in the order of arming
-  pid waiter;
+  pid owner;
   std::uint64_t token = 0;
   message_node* node = nullptr;  // of whoever claims the timer
   destination target{pid{}};

@@ -40,7 +40,7 @@ void worker_pool::submit(process_slot& slot) {
 }
 
 void worker_pool::arm(timer& t) {
-  std::size_t to = t.waiter.slot() % workers_.size();
+  std::size_t to = t.owner.slot() % workers_.size();
   if (workers_[to].get() == running.at) to = (to + 1) % workers_.size();
   t.home = &workers_[to]->wheel;
   t.home->transfers.put(t);

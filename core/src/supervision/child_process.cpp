@@ -24,10 +24,8 @@ class [[nodiscard]] init_wait : public receive_wait {
   // A constructor that does not return holds the worker up, and with it the timers there.
   void await_suspend(std::coroutine_handle<> leaf) {
     if (match == nullptr && limit_ != infinity) {
-      process_slot& slot = *running.slot;
-      token = next_number(slot);
-      const steady_time deadline = later(running.home->options.time->now(), limit_);
-      timeout = arm_timer_elsewhere(*running.home, deadline, id_of(slot), token);
+      deadline = later(running.home->options.time->now(), limit_);
+      wake_by_from_elsewhere(*running.slot, deadline);
     }
     suspend(leaf);
   }

@@ -100,7 +100,7 @@ class [[nodiscard("co_await it")]] key_call {
     send_to_key(context::current(), region_, key_,
                 message(core::make_request(slot_, std::move(body_), header)));
     if (wait_.ready()) return false;  // refused at once
-    wait_.arm_until(header.deadline);
+    wait_.arm_until(core::give_up_time(header, timeout_));
     wait_.suspend(leaf);
     return true;
   }
