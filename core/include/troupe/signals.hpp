@@ -2,7 +2,10 @@
 
 #include <troupe/exit_reason.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <memory>
 
 namespace troupe {
 
@@ -37,21 +40,40 @@ namespace internal {
 struct signal {
   static constexpr void message_form(message_type& type) { type.kind = message_kind::signal; }
 };
+/// Whether a connection to another node is over. Any thread.
+class connection_end {
+ public:
+  void come() noexcept { over_.exchange(1, std::memory_order_acq_rel); }
+  /// A read-modify-write, too: who is told that it is not over yet has sent all that it sent before
+  /// to that connection, and its end, when it comes, knows of that.
+  [[nodiscard]] bool has_come() noexcept {
+    return over_.fetch_or(0, std::memory_order_acq_rel) != 0;
+  }
+
+ private:
+  std::atomic<unsigned> over_{0};
+};
 struct exit_sent : signal {  // by a link that broke, or by exit(to, reason)
-  exit_sent(pid sender, exit_reason why, bool through_link)
-      : from(sender), reason(std::move(why)), linked(through_link) {}
+  exit_sent(pid sender, exit_reason why, bool through_link, std::uint64_t youngest = UINT64_MAX)
+      : from(sender), reason(std::move(why)), linked(through_link), youngest_link(youngest) {}
   pid from;
   exit_reason reason;
   bool linked;
+  std::uint64_t youngest_link;  // of the receiver that it can mean: later ones hold
 };
 struct link_sent : signal {
-  explicit link_sent(pid sender) : from(sender) {}
+  explicit link_sent(pid sender, std::uint64_t number = 0) : from(sender), id(number) {}
   pid from;
+  std::uint64_t id;  // among the sender's; 0 from another node
 };
 struct unlink_sent : signal {  // ids as OTP 26's: the link is free again once the ack is back
   unlink_sent(pid sender, std::uint64_t number) : from(sender), id(number) {}
   pid from;
   std::uint64_t id;
+  // From another node: the connection that it came over, and the receiver's youngest link that had
+  // gone out on it. Is that connection over, a later link is on its way on another one and holds.
+  std::shared_ptr<connection_end> over = {};
+  std::uint64_t youngest_link = 0;
 };
 struct unlink_ack_sent : signal {
   unlink_ack_sent(pid sender, std::uint64_t number) : from(sender), id(number) {}

@@ -77,8 +77,9 @@ void context::link(pid to) const {
   auto [at, fresh] = ties_of(slot).links.try_emplace(to);
   if (fresh) count(&tally::links, 1);
   if (!fresh && at->second.active) return;
-  at->second = {};  // an unlink under way no longer counts: its ack will find another id
-  home().deliver(to, make_node<internal::link_sent>(self));
+  // An unlink under way no longer counts: its ack will find another id.
+  at->second = {true, internal::next_number(slot)};
+  home().deliver(to, make_node<internal::link_sent>(self, at->second.id));
 }
 
 void context::unlink(pid to) const {
@@ -87,7 +88,7 @@ void context::unlink(pid to) const {
   const auto at = slot.ties->links.find(to);
   if (at == slot.ties->links.end() || !at->second.active) return;
   at->second = {false, internal::next_number(slot)};
-  home().deliver(to, make_node<internal::unlink_sent>(id(), at->second.unlink_id));
+  home().deliver(to, make_node<internal::unlink_sent>(id(), at->second.id));
 }
 
 monitor_ref context::monitor(const destination& target) const {

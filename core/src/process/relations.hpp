@@ -38,7 +38,7 @@ struct relations {
   // so that a link or exit signal which crosses the unlink is told apart from a new one.
   struct link {
     bool active = true;
-    std::uint64_t unlink_id = 0;
+    std::uint64_t id = 0;  // of this process's own link, if one made it; inactive: of its unlink
   };
   std::map<pid, link> links;
   std::map<monitor_ref, destination> monitors;     // set by this process
@@ -51,7 +51,7 @@ struct relations {
   // The places of calls that have no reply yet, the oldest first, whose reply is likely the next.
   reply_slot* replies = nullptr;
   reply_slot** replies_end = &replies;
-  std::uint64_t last_number = 0;                          // of references, tokens and unlink ids
+  std::uint64_t last_number = 0;                          // of references, tokens, links, unlinks
   exit_reason reason;                                     // with which it ends
   bool reported = false;                                  // its failure is told in a crash report
   steady_time serving = steady_time::max();               // deadline of the request that it serves,

@@ -30,6 +30,8 @@ void take_exit(process_slot& slot, exit_sent& sent) {
     const auto link = ties.links.find(sent.from);
     if (link == ties.links.end() || !link->second.active)  // unlinked meanwhile
       return reached(*running.home, "an exit came through a link that was taken back");
+    if (link->second.id > sent.youngest_link)  // unlinked and linked again
+      return reached(*running.home, "a link outlived the connection of the one before");
     remove_link(ties, link);
   } else if (sent.reason == exit_reason::kill) {
     return end_with(slot, exit_reason::killed);
@@ -61,14 +63,19 @@ void take_link(process_slot& slot, const link_sent& sent) {
 void take_unlink(process_slot& slot, const unlink_sent& sent) {
   relations& ties = ties_of(slot);
   const auto link = ties.links.find(sent.from);
-  if (link != ties.links.end() && link->second.active) remove_link(ties, link);
+  if (link != ties.links.end() && link->second.active) {
+    if (link->second.id > sent.youngest_link && sent.over != nullptr && sent.over->has_come())
+      reached(*running.home, "an unlink of a lost connection met a new link");
+    else
+      remove_link(ties, link);
+  }
   running.home->deliver(sent.from, make_node<unlink_ack_sent>(id_of(slot), sent.id));
 }
 
 void take_unlink_ack(process_slot& slot, const unlink_ack_sent& sent) {
   relations& ties = ties_of(slot);
   const auto link = ties.links.find(sent.from);
-  if (link != ties.links.end() && !link->second.active && link->second.unlink_id == sent.id)
+  if (link != ties.links.end() && !link->second.active && link->second.id == sent.id)
     remove_link(ties, link);
   else
     reached(*running.home, "an unlink was acknowledged when the link was set again");

@@ -272,7 +272,7 @@ void bounce(engine& home, const destination& to, message what, const exit_reason
     auto& header = *static_cast<request_header*>(what.payload());
     send_failure(header, why);
   } else if (auto* link = what.get_if<link_sent>()) {
-    home.deliver(link->from, make_node<exit_sent>(target, why, true));
+    home.deliver(link->from, make_node<exit_sent>(target, why, true, link->id));
   } else if (auto* monitor = what.get_if<monitor_sent>()) {
     home.deliver(monitor->from, make_node<down_sent>(monitor->ref, target, why));
   } else if (auto* unlink = what.get_if<unlink_sent>()) {

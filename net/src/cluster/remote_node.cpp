@@ -297,14 +297,15 @@ bool remote_node::pause(const destination& to, bool pause) {
   return true;
 }
 
-// What belonged to the connection: what was not sent whole is lost, what waited goes out on the
-// next one, nobody is paused.
-void remote_node::drop_session() {
+// What belonged to the connection: what was not sent whole is lost, and links; what else waited
+// goes out on the next one; nobody is paused.
+void remote_node::drop_session(const std::string& why) {
   outgoing_queue::departures gone(queue_);
   for (const auto& [number, item] : fragmented_) gone.add(*item);
   fragmented_.clear();
   lanes_.open_all();
   unstick();
+  lose_links(gone, why);
   let_go(outbox_.close());
   decltype(paused_) paused;
   {
@@ -313,6 +314,23 @@ void remote_node::drop_session() {
     paused_bits_.store(0, std::memory_order_relaxed);
   }
   for (auto& [to, target] : paused) let_go(std::move(target.held));
+}
+
+// Whoever has linked before the connection was over may have to read yet what that has brought, and
+// take its link down by it: so the link is lost, too, and who links from now on knows that it is
+// over (connection_end).
+void remote_node::lose_links(outgoing_queue::departures& gone, const std::string& why) {
+  take_pushed();
+  auto items = std::exchange(waiting_, {});
+  for (auto& item : items) {
+    if (item->what.get_if<core::link_sent>() == nullptr) {
+      waiting_.push_back(std::move(item));
+      continue;
+    }
+    gone.add(*item);
+    gone.count_out();
+    core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
+  }
 }
 
 // --- sessions -----------------------------------------------------------------------------------
@@ -364,11 +382,11 @@ void remote_node::joined(const std::shared_ptr<session>& up) {
   if (attempt != nullptr && attempt != up) attempt->fail("the peer's dial came through first");
   cluster_.drop_slower(*up);
   if (before != nullptr) {
-    drop_session();
     troupe::internal::reached(cluster_.home(),
                               "a newer connection took the place of one that was up");
     const std::string why = "a newer connection took its place";
     before->fail(why);
+    drop_session(why);
     cluster_.went_down(before->peer(), why);
   }
   cluster_.came_up(up->peer());
@@ -381,7 +399,7 @@ void remote_node::joined(const std::shared_ptr<session>& up) {
 void remote_node::left(const session& over, const std::string& why) {
   if (session_.get() != &over) return;
   const auto keep = std::exchange(session_, nullptr);
-  drop_session();
+  drop_session(why);
   cluster_.went_down(keep->peer(), why);
   cluster_.decide_about(name_);  // before this node dials itself
   flush();

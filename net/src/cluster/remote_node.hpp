@@ -111,8 +111,9 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
   void take_fragmented(outgoing_queue::departures& gone);
   void unstick();
   void keep_held(const outgoing& item);
+  void lose_links(outgoing_queue::departures& gone, const std::string& why);
   void let_go(std::vector<pid> held);
-  void drop_session();
+  void drop_session(const std::string& why);
   void dial();
   void dial_failed(const std::string& why);
   [[nodiscard]] bool is_stale(const destination& to) const;

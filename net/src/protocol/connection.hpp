@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -221,8 +222,13 @@ class connection final : private pid_mapper {
   static constexpr std::size_t kept_payload_bytes = 64 * 1024;
   std::string payload_;  // of the message that is being sent
 
-  std::map<std::pair<pid, pid>, std::uint64_t>
-      links_;                              // ours, theirs -> our unlink under way, or 0
+  struct link {
+    bool active = true;    // or our unlink is under way
+    std::uint64_t id = 0;  // of our link or unlink; 0 if only the peer has linked
+  };
+  std::map<std::pair<pid, pid>, link> links_;  // by ours and theirs
+  const std::shared_ptr<troupe::internal::connection_end> over_ =
+      std::make_shared<troupe::internal::connection_end>();
   std::map<local_call, pid> monitors_;     // by processes here: the target, or none if it is a name
   std::map<foreign_ref, pid> watchers_;    // by processes there, on ours
   std::set<foreign_ref> asked_;            // by processes there: this node owes a reply

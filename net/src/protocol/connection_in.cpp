@@ -238,7 +238,7 @@ std::optional<std::string> connection::on_spawn(const wire::spawn& f) {
   out.set_to(f.from());
   out.set_ref(f.ref());
   if (const pid* child = std::get_if<pid>(&made)) {
-    if (f.link()) links_.insert_or_assign({*child, theirs(f.from())}, 0);
+    if (f.link()) links_.insert_or_assign({*child, theirs(f.from())}, link{});
     if (f.monitor() != 0) watchers_.emplace(watcher, *child);
     out.set_process(child->id);
   } else {
@@ -259,7 +259,7 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
     const pid child = theirs(f.process());
     if (monitor != monitors_.end()) monitor->second = child;  // it was not taken back meanwhile
     if (call.links) {  // before the reply and before any exit of the child
-      links_.insert_or_assign({caller, child}, 0);
+      links_.insert_or_assign({caller, child}, link{});
       host_.deliver(caller, message::of(core::link_sent(child)));
     }
     host_.deliver(caller, message::of(core::reply_payload<pid>{{f.ref()}, child}));
@@ -287,21 +287,26 @@ std::optional<std::string> connection::on_link(const wire::link& f) {
     return std::nullopt;
   }
   // One that crosses our unlink does not bring the link back.
-  links_.try_emplace({ours(f.to()), theirs(f.from())}, 0);
+  links_.try_emplace({ours(f.to()), theirs(f.from())});
   host_.deliver(ours(f.to()), message::of(core::link_sent(theirs(f.from()))));
   return std::nullopt;
 }
 
 std::optional<std::string> connection::on_unlink(const wire::unlink& f) {
+  core::unlink_sent unlink(theirs(f.from()), f.id());
+  unlink.over = over_;
   const auto link = links_.find({ours(f.to()), theirs(f.from())});
-  if (link != links_.end() && link->second == 0) links_.erase(link);
-  host_.deliver(ours(f.to()), message::of(core::unlink_sent(theirs(f.from()), f.id())));
+  if (link != links_.end()) {
+    unlink.youngest_link = link->second.id;
+    if (link->second.active) links_.erase(link);
+  }
+  host_.deliver(ours(f.to()), message::of(std::move(unlink)));
   return std::nullopt;
 }
 
 std::optional<std::string> connection::on_unlink_ack(const wire::unlink_ack& f) {
   const auto link = links_.find({ours(f.to()), theirs(f.from())});
-  if (link != links_.end() && link->second == f.id()) links_.erase(link);
+  if (link != links_.end() && !link->second.active && link->second.id == f.id()) links_.erase(link);
   host_.deliver(ours(f.to()), message::of(core::unlink_ack_sent(theirs(f.from()), f.id())));
   return std::nullopt;
 }
@@ -312,7 +317,7 @@ std::optional<std::string> connection::on_exit(const wire::exit& f) {
   const pid from = f.from() == 0 ? pid{} : theirs(f.from());
   if (f.from_link()) {
     const auto link = links_.find({ours(f.to()), from});
-    if (link != links_.end() && link->second == 0) links_.erase(link);
+    if (link != links_.end() && link->second.active) links_.erase(link);
   }
   host_.deliver(ours(f.to()),
                 message::of(core::exit_sent(from, std::get<exit_reason>(reason), f.from_link())));

@@ -226,12 +226,12 @@ void connection::send_signal(const destination& to, message& what) {
   const pid target = to.id();
   wire::frame frame;
   if (auto* link = what.get_if<core::link_sent>()) {
-    links_.insert_or_assign({link->from, target}, 0);
+    links_.insert_or_assign({link->from, target}, connection::link{true, link->id});
     auto& out = *frame.mutable_link();
     out.set_from(link->from.id);
     out.set_to(target.id);
   } else if (auto* unlink = what.get_if<core::unlink_sent>()) {
-    links_.insert_or_assign({unlink->from, target}, unlink->id);
+    links_.insert_or_assign({unlink->from, target}, connection::link{false, unlink->id});
     auto& out = *frame.mutable_unlink();
     out.set_from(unlink->from.id);
     out.set_to(target.id);
@@ -308,16 +308,17 @@ void connection::say_goodbye(wire::goodbye::cause why, std::string_view text) {
 // --- the end ----------------------------------------------------------------------------------
 
 void connection::lost(const exit_reason& why) {
+  over_->come();
   const auto links = std::exchange(links_, {});
   const auto monitors = std::exchange(monitors_, {});
   const auto watchers = std::exchange(watchers_, {});
   const auto calls = std::exchange(calls_, {});
-  for (const auto& [ends, unlink_id] : links) {
+  for (const auto& [ends, link] : links) {
     const auto& [ours, peers] = ends;
-    if (unlink_id == 0)
-      host_.deliver(ours, message::of(core::exit_sent(peers, why, true)));
+    if (link.active)
+      host_.deliver(ours, message::of(core::exit_sent(peers, why, true, link.id)));
     else  // no ack will come
-      host_.deliver(ours, message::of(core::unlink_ack_sent(peers, unlink_id)));
+      host_.deliver(ours, message::of(core::unlink_ack_sent(peers, link.id)));
   }
   for (const auto& [watcher, target] : monitors)
     host_.deliver(watcher.first,
