@@ -32,7 +32,7 @@ class run {
     node_.on_spawn = [this]() -> std::variant<pid, exit_reason> {
       if (in_.flag()) return exit_reason::noproc;
       const pid made = ours();
-      if (links_to_spawned_) links_[{made, *links_to_spawned_}] = 0;
+      if (links_to_spawned_) links_[{made, *links_to_spawned_}] = {};
       return made;
     };
   }
@@ -106,14 +106,19 @@ class run {
       expect(!losing_, "no message comes when the connection is lost");
     if (const auto* d = what.get_if<internal::down_sent>())
       expect(monitors_.erase({p, d->what.ref.id}) == 1, "a monitor fires once");
+    if (const auto* u = what.get_if<internal::unlink_sent>())
+      expect(u->youngest_link == unlinks_up_to_ && u->over != nullptr && !u->over->has_come(),
+             "an unlink says which links it can mean");
     if (!losing_) return;
     if (const auto* e = what.get_if<internal::exit_sent>()) {
       const auto at = links_.find({p, e->from});
-      expect(e->linked && at != links_.end() && at->second == 0, "a link breaks once");
+      expect(e->linked && at != links_.end() && at->second.active, "a link breaks once");
+      expect(e->youngest_link == at->second.id, "a lost connection breaks links that it carried");
       links_.erase(at);
     } else if (const auto* a = what.get_if<internal::unlink_ack_sent>()) {
       const auto at = links_.find({p, a->from});
-      expect(at != links_.end() && at->second == a->id, "an unlink is answered once");
+      expect(at != links_.end() && !at->second.active && at->second.id == a->id,
+             "an unlink is answered once");
       links_.erase(at);
     }
   }
@@ -191,11 +196,11 @@ class run {
     engine_.send(to, message::of(request<net::internal::spawn_order>(header, std::move(order))));
   }
   void link_to(pid from, pid to) {
-    links_[{from, to}] = 0;
-    engine_.send(to, message::of(internal::link_sent(from)));
+    links_[{from, to}] = {true, ++last_ref_};
+    engine_.send(to, message::of(internal::link_sent(from, last_ref_)));
   }
   void unlink_from(pid from, pid to) {
-    links_[{from, to}] = ++last_ref_;
+    links_[{from, to}] = {false, ++last_ref_};
     engine_.send(to, message::of(internal::unlink_sent(from, last_ref_)));
   }
   void exit_to(pid from, pid to, bool linked) {
@@ -308,21 +313,24 @@ class run {
         break;
       }
       case 4:
-        links_.try_emplace({to, from}, 0);
+        links_.try_emplace({to, from});
         f.mutable_link()->set_from(from.id);
         f.mutable_link()->set_to(to.id);
         break;
       case 5:
-        if (const auto at = links_.find({to, from}); at != links_.end() && at->second == 0)
-          links_.erase(at);
+        unlinks_up_to_ = 0;
+        if (const auto at = links_.find({to, from}); at != links_.end()) {
+          unlinks_up_to_ = at->second.id;
+          if (at->second.active) links_.erase(at);
+        }
         f.mutable_unlink()->set_from(from.id);
         f.mutable_unlink()->set_to(to.id);
         f.mutable_unlink()->set_id(in_.number(8));
         break;
       case 6: {
         const auto at = links_.find({to, from});
-        const std::uint64_t id = at != links_.end() && in_.flag() ? at->second : in_.number(8);
-        if (at != links_.end() && at->second == id) links_.erase(at);
+        const std::uint64_t id = at != links_.end() && in_.flag() ? at->second.id : in_.number(8);
+        if (at != links_.end() && !at->second.active && at->second.id == id) links_.erase(at);
         f.mutable_unlink_ack()->set_from(from.id);
         f.mutable_unlink_ack()->set_to(to.id);
         f.mutable_unlink_ack()->set_id(id);
@@ -372,7 +380,7 @@ class run {
     e.mutable_reason()->set_kind(wire::exit_reason::shutdown);
     e.set_from_link(in_.flag());
     const auto at = links_.find({to, from});
-    if (e.from_link() && at != links_.end() && at->second == 0) links_.erase(at);
+    if (e.from_link() && at != links_.end() && at->second.active) links_.erase(at);
   }
   void make_spawn(wire::spawn& s, pid from) {
     s.set_from(from.id);
@@ -389,7 +397,7 @@ class run {
     if (in_.flag()) {
       r.set_process(1 + in_.number(3));
       if (calls_.contains(c) && spawns_with_link_.contains(c))
-        links_[{c.first, {peer, r.process()}}] = 0;
+        links_[{c.first, {peer, r.process()}}] = {};
     } else {
       put_reason(*r.mutable_reason());
     }
@@ -409,7 +417,12 @@ class run {
   std::set<call> calls_;
   std::set<call> spawns_with_link_;
   std::set<call> monitors_;
-  std::map<link, std::uint64_t> links_;  // the unlink under way, or 0
+  struct hung {
+    bool active = true;
+    std::uint64_t id = 0;  // of our link, if we have linked, or of the unlink under way
+  };
+  std::map<link, hung> links_;
+  std::uint64_t unlinks_up_to_ = 0;  // the unlink that comes just now
 };
 
 }  // namespace
