@@ -3,6 +3,7 @@
 #include "net/chaos_proxy.hpp"
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 #include "net/cluster_support.hpp"
@@ -111,6 +112,27 @@ TEST_CASE("over a slow and thin way all arrives in order and nobody is taken for
   CHECK(t.collected().size() == 50);
   CHECK(std::ranges::is_sorted(t.collected()));
   CHECK(t.seen_by_a == 0);
+}
+
+TEST_CASE("a link that still waits to go out when its connection is lost is lost with it") {
+  two_nodes_apart t({.tick_time = 20s});
+  t.system.run([&](context self) -> task<> {
+    self.trap_exits(true);
+    const troupe::pid there = co_await pid_of(self, "echo", t.b.name());
+    t.proxy.stall(way::to_target, true);
+    // More than the kernel keeps; a thread is not held.
+    std::thread([&] {
+      for (int i = 0; i < 1000; ++i) t.send(i, 30'000);
+    }).join();
+    self.link(there);
+    t.proxy.reset();
+    t.proxy.stall(way::to_target, false);
+    const auto told = co_await self.receive_within<troupe::exit_signal>(patient);
+    REQUIRE(told);
+    CHECK(told->reason == troupe::exit_reason::noconnection);
+    CHECK(co_await self.call(there, ask{1}) == 2);
+    CHECK(t.b.system.counts().links == 0);
+  });
 }
 
 TEST_CASE("bytes that come one by one make the same messages") {
