@@ -75,6 +75,19 @@ struct two_nodes_apart {
   void send(int number, std::size_t size = 0) {
     system.send({"collector", b.name()}, parcel{number, std::string(size, 'x')});
   }
+  // What is sent from now on waits at a: there is more on the way than the kernel keeps.
+  void stop_up() {
+    proxy.stall(way::to_target, true);
+    std::thread([this] {  // which is not held, as a process would be
+      for (int i = 0; i < 1000; ++i) send(i, 30'000);
+    })
+        .join();
+  }
+  // The connection is lost; the next one is a good one.
+  void clear() {
+    proxy.reset();
+    proxy.stall(way::to_target, false);
+  }
   // Whatever was, a call gets its answer on some connection.
   [[nodiscard]] bool answers() {
     return comes_true([&] {
@@ -119,19 +132,47 @@ TEST_CASE("a link that still waits to go out when its connection is lost is lost
   t.system.run([&](context self) -> task<> {
     self.trap_exits(true);
     const troupe::pid there = co_await pid_of(self, "echo", t.b.name());
-    t.proxy.stall(way::to_target, true);
-    // More than the kernel keeps; a thread is not held.
-    std::thread([&] {
-      for (int i = 0; i < 1000; ++i) t.send(i, 30'000);
-    }).join();
+    t.stop_up();
     self.link(there);
-    t.proxy.reset();
-    t.proxy.stall(way::to_target, false);
+    t.clear();
     const auto told = co_await self.receive_within<troupe::exit_signal>(patient);
     REQUIRE(told);
     CHECK(told->reason == troupe::exit_reason::noconnection);
     CHECK(co_await self.call(there, ask{1}) == 2);
     CHECK(t.b.system.counts().links == 0);
+  });
+}
+
+TEST_CASE("an unlink that still waits when its connection is lost takes down no link of the next") {
+  two_nodes_apart t({.tick_time = 20s});
+  t.b.system.spawn_with({.name = "friend"}, [](context self) -> troupe::process {
+    self.trap_exits(true);
+    troupe::pid other;
+    for (;;)
+      co_await self.receive([&](troupe::request<name_yourself> r) { r.reply(self.id()); },
+                            [&](troupe::pid p) { self.link(other = p); },
+                            [&](const troupe::exit_signal&) { self.link(other); },
+                            [](die d) { throw std::runtime_error(d.why); });
+  });
+  t.system.run([&](context self) -> task<> {
+    self.trap_exits(true);
+    const troupe::pid there = co_await pid_of(self, "friend", t.b.name());
+    self.send(there, self.id());
+    (void)co_await self.call(there, name_yourself{});  // it has linked
+    t.stop_up();
+    self.unlink(there);
+    self.link(there);
+    t.clear();
+    const auto lost = co_await self.receive_within<troupe::exit_signal>(patient);
+    REQUIRE(lost);
+    CHECK(lost->reason == troupe::exit_reason::noconnection);
+    // All that was sent before has arrived, and it has linked again.
+    CHECK(co_await self.call({"echo", t.b.name()}, ask{1}, patient) == 2);
+    (void)co_await self.call(there, name_yourself{});
+    self.send(there, die{"boom"});
+    const auto end = co_await self.receive_within<troupe::exit_signal>(patient);
+    REQUIRE(end);
+    CHECK(end->reason == troupe::exit_reason::error("std::runtime_error", "boom"));
   });
 }
 

@@ -316,14 +316,15 @@ void remote_node::drop_session(const std::string& why) {
   for (auto& [to, target] : paused) let_go(std::move(target.held));
 }
 
-// Whoever has linked before the connection was over may have to read yet what that has brought, and
-// take its link down by it: so the link is lost, too, and who links from now on knows that it is
-// over (connection_end).
+// Links and unlinks are of one connection. Of what it has brought, a process may still have to read
+// what takes its link down, at this end alone; and an unlink whose link is lost may meet a newer
+// one of the peer. Who links from now on knows of the end (connection_end).
 void remote_node::lose_links(outgoing_queue::departures& gone, const std::string& why) {
   take_pushed();
   auto items = std::exchange(waiting_, {});
   for (auto& item : items) {
-    if (item->what.get_if<core::link_sent>() == nullptr) {
+    if (item->what.get_if<core::link_sent>() == nullptr &&
+        item->what.get_if<core::unlink_sent>() == nullptr) {
       waiting_.push_back(std::move(item));
       continue;
     }

@@ -222,11 +222,11 @@ class connection final : private pid_mapper {
   static constexpr std::size_t kept_payload_bytes = 64 * 1024;
   std::string payload_;  // of the message that is being sent
 
-  struct link {
+  struct link_state {
     bool active = true;    // or our unlink is under way
     std::uint64_t id = 0;  // of our link or unlink; 0 if only the peer has linked
   };
-  std::map<std::pair<pid, pid>, link> links_;  // by ours and theirs
+  std::map<std::pair<pid, pid>, link_state> links_;  // by ours and theirs
   const std::shared_ptr<troupe::internal::connection_end> over_ =
       std::make_shared<troupe::internal::connection_end>();
   std::map<local_call, pid> monitors_;     // by processes here: the target, or none if it is a name

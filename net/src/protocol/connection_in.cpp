@@ -238,7 +238,7 @@ std::optional<std::string> connection::on_spawn(const wire::spawn& f) {
   out.set_to(f.from());
   out.set_ref(f.ref());
   if (const pid* child = std::get_if<pid>(&made)) {
-    if (f.link()) links_.insert_or_assign({*child, theirs(f.from())}, link{});
+    if (f.link()) links_.insert_or_assign({*child, theirs(f.from())}, link_state{});
     if (f.monitor() != 0) watchers_.emplace(watcher, *child);
     out.set_process(child->id);
   } else {
@@ -259,7 +259,7 @@ std::optional<std::string> connection::on_spawn_reply(const wire::spawn_reply& f
     const pid child = theirs(f.process());
     if (monitor != monitors_.end()) monitor->second = child;  // it was not taken back meanwhile
     if (call.links) {  // before the reply and before any exit of the child
-      links_.insert_or_assign({caller, child}, link{});
+      links_.insert_or_assign({caller, child}, link_state{});
       host_.deliver(caller, message::of(core::link_sent(child)));
     }
     host_.deliver(caller, message::of(core::reply_payload<pid>{{f.ref()}, child}));

@@ -226,12 +226,12 @@ void connection::send_signal(const destination& to, message& what) {
   const pid target = to.id();
   wire::frame frame;
   if (auto* link = what.get_if<core::link_sent>()) {
-    links_.insert_or_assign({link->from, target}, connection::link{true, link->id});
+    links_.insert_or_assign({link->from, target}, link_state{true, link->id});
     auto& out = *frame.mutable_link();
     out.set_from(link->from.id);
     out.set_to(target.id);
   } else if (auto* unlink = what.get_if<core::unlink_sent>()) {
-    links_.insert_or_assign({unlink->from, target}, connection::link{false, unlink->id});
+    links_.insert_or_assign({unlink->from, target}, link_state{false, unlink->id});
     auto& out = *frame.mutable_unlink();
     out.set_from(unlink->from.id);
     out.set_to(target.id);
