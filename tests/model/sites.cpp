@@ -9,7 +9,7 @@ namespace {
 
 // "core/src/runtime/mailbox.hpp", or nothing for what is not the product's.
 std::string product_file(const std::string& path) {
-  for (const char* const room : {"/core/src/", "/net/src/"})
+  for (const char* const room : {"/core/include/", "/core/src/", "/net/src/"})
     if (const auto at = path.rfind(room); at != std::string::npos) return path.substr(at + 1);
   return {};
 }

@@ -39,7 +39,7 @@ class push_list {
   // All items, oldest first, linked. Acquire pairs with the release half of push.
   T* take_all() noexcept {
     if (empty()) return nullptr;
-    return reversed<Link>(newest_.exchange(nullptr, std::memory_order_acq_rel));
+    return reversed<Link>(newest_.exchange(nullptr, std::memory_order_acquire));
   }
   [[nodiscard]] bool empty() const noexcept {
     return newest_.load(std::memory_order_seq_cst) == nullptr;

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <troupe/connection_end.hpp>
 #include <troupe/exit_reason.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -39,19 +39,6 @@ namespace internal {
 // which gives the promise that signals between two processes keep their order.
 struct signal {
   static constexpr void message_form(message_type& type) { type.kind = message_kind::signal; }
-};
-/// Whether a connection to another node is over. Any thread.
-class connection_end {
- public:
-  void come() noexcept { over_.exchange(1, std::memory_order_acq_rel); }
-  /// A read-modify-write, too: who is told that it is not over yet has sent all that it sent before
-  /// to that connection, and its end, when it comes, knows of that.
-  [[nodiscard]] bool has_come() noexcept {
-    return over_.fetch_or(0, std::memory_order_acq_rel) != 0;
-  }
-
- private:
-  std::atomic<unsigned> over_{0};
 };
 struct exit_sent : signal {  // by a link that broke, or by exit(to, reason)
   exit_sent(pid sender, exit_reason why, bool through_link, std::uint64_t youngest = UINT64_MAX)
