@@ -78,10 +78,9 @@ struct two_nodes_apart {
   // What is sent from now on waits at a: there is more on the way than the kernel keeps.
   void stop_up() {
     proxy.stall(way::to_target, true);
-    std::thread([this] {  // which is not held, as a process would be
+    const std::jthread outside([this] {  // which is not held, as a process would be
       for (int i = 0; i < 1000; ++i) send(i, 30'000);
-    })
-        .join();
+    });
   }
   // The connection is lost; the next one is a good one.
   void clear() {

@@ -33,6 +33,10 @@ bool may_be_refused(message& what) {
   return what.get_if<group_news>() == nullptr && what.get_if<request<connect_order>>() == nullptr;
 }
 
+bool links_or_unlinks(message& what) {
+  return what.get_if<core::link_sent>() != nullptr || what.get_if<core::unlink_sent>() != nullptr;
+}
+
 exit_reason no_connection(const std::string& why) {
   return exit_reason::from_parts(exit_reason::kind::noconnection, {}, why, {});
 }
@@ -270,13 +274,16 @@ bool remote_node::is_stale(const destination& to) const {
 void remote_node::give_up(const std::string& why) {
   take_pushed();
   unstick();
-  auto items = std::exchange(waiting_, {});
-  outgoing_queue::departures gone(queue_);
-  for (auto& item : items) gone.add(*item);
-  gone.count_out();
-  for (auto& item : items)
-    core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
+  bounce_all(std::exchange(waiting_, {}), why);
   let_go(std::exchange(held_, {}));
+}
+
+void remote_node::bounce_all(items lost, const std::string& why) {
+  outgoing_queue::departures gone(queue_);
+  for (auto& item : lost) gone.add(*item);
+  gone.count_out();
+  for (auto& item : lost)
+    core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
 }
 
 bool remote_node::pause(const destination& to, bool pause) {
@@ -305,7 +312,7 @@ void remote_node::drop_session(const std::string& why) {
   fragmented_.clear();
   lanes_.open_all();
   unstick();
-  lose_links(gone, why);
+  lose_links(why);
   let_go(outbox_.close());
   decltype(paused_) paused;
   {
@@ -319,19 +326,12 @@ void remote_node::drop_session(const std::string& why) {
 // Links and unlinks are of one connection. Of what it has brought, a process may still have to read
 // what takes its link down, at this end alone; and an unlink whose link is lost may meet a newer
 // one of the peer. Who links from now on knows of the end (connection_end).
-void remote_node::lose_links(outgoing_queue::departures& gone, const std::string& why) {
+void remote_node::lose_links(const std::string& why) {
   take_pushed();
-  auto items = std::exchange(waiting_, {});
-  for (auto& item : items) {
-    if (item->what.get_if<core::link_sent>() == nullptr &&
-        item->what.get_if<core::unlink_sent>() == nullptr) {
-      waiting_.push_back(std::move(item));
-      continue;
-    }
-    gone.add(*item);
-    gone.count_out();
-    core::bounce(cluster_.home(), item->to, std::move(item->what), no_connection(why));
-  }
+  items lost;
+  for (auto& item : std::exchange(waiting_, {}))
+    (links_or_unlinks(item->what) ? lost : waiting_).push_back(std::move(item));
+  bounce_all(std::move(lost), why);
 }
 
 // --- sessions -----------------------------------------------------------------------------------

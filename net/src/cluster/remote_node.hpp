@@ -88,6 +88,7 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
     }
   };
   using outgoing_queue = outbound_queue<troupe::internal::std_sync, outgoing>;
+  using items = std::deque<std::unique_ptr<outgoing>>;
   using paused_key = std::pair<pid, std::string>;
   static paused_key key_of(const destination& to) { return {to.id(), to.name()}; }
   struct paused_target {
@@ -111,7 +112,8 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
   void take_fragmented(outgoing_queue::departures& gone);
   void unstick();
   void keep_held(const outgoing& item);
-  void lose_links(outgoing_queue::departures& gone, const std::string& why);
+  void lose_links(const std::string& why);
+  void bounce_all(items lost, const std::string& why);
   void let_go(std::vector<pid> held);
   void drop_session(const std::string& why);
   void dial();
@@ -124,13 +126,13 @@ class remote_node final : public std::enable_shared_from_this<remote_node> {
   const std::shared_ptr<started_count> started_;
   outgoing_queue queue_;
 
-  std::deque<std::unique_ptr<outgoing>> waiting_;  // oldest first
-  std::shared_ptr<session> session_;               // the one that is up
-  std::vector<std::byte> ready_;                   // from the outbox, on their way to it
+  items waiting_;                     // oldest first
+  std::shared_ptr<session> session_;  // the one that is up
+  std::vector<std::byte> ready_;      // from the outbox, on their way to it
   // Those that are sent in fragments, by the session's number, and what waits for its lane.
   std::map<std::uint32_t, std::unique_ptr<outgoing>> fragmented_;
   lanes lanes_;
-  std::deque<std::unique_ptr<outgoing>> stuck_;  // older than what waits
+  items stuck_;  // older than what waits
   // Senders that wait until the queue is half empty; and those that wait for one who is paused.
   std::vector<pid> held_;
   mutable platform::shared_mutex mutex_;  // of who is paused: for senders that look
